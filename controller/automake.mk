@@ -1,0 +1,15 @@
+# Everything except main() is in a convenience library, so that the tests link
+# exactly what the daemon links.
+noinst_LIBRARIES += controller/libnva.a
+controller_libnva_a_SOURCES = \
+	controller/hvdb.h \
+	controller/loop.h \
+	controller/migration.c
+controller_libnva_a_CFLAGS = $(AM_CFLAGS) $(LIBEVENT_CFLAGS)
+
+NVA_LDADD = controller/libnva.a ovsdb-schema/libnvaidl.a \
+	$(OVS_LDADD) $(LIBEVENT_LIBS)
+
+sbin_PROGRAMS += controller/nva-controller
+controller_nva_controller_SOURCES = controller/main.c
+controller_nva_controller_LDADD = $(NVA_LDADD)

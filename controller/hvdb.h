@@ -1,0 +1,140 @@
+/* Copyright (c) 2026 The ovs-nva authors.
+ * SPDX-License-Identifier: Apache-2.0 */
+
+#ifndef HVDB_H
+#define HVDB_H 1
+
+/* The OVSDB session with one hypervisor (database Open_vSwitch, RFC 7047).
+ *
+ * Reads who the hypervisor is, which ports its integration bridge has and
+ * whose they are (C6), and writes what the bridge needs: the bridge itself,
+ * its fail mode, table names, the tunnel ports (C1), the controller address.
+ * It keeps a small copy of the few columns it monitors instead of an IDL,
+ * because an IDL cannot take over a connection that the hypervisor opened, and
+ * its poll loop costs time for every idle session.
+ *
+ * It decides nothing: the owner says what is wanted with hvdb_set_wanted() and
+ * this module makes it so, writing only differences, again after every
+ * reconnection and when somebody changes it by hand.  What is in the database
+ * but not ours stays: other bridges, ports and keys of maps.
+ *
+ * Used from the control thread only. */
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "openvswitch/hmap.h"
+#include "openvswitch/list.h"
+
+struct loop;
+struct loop_conn;
+struct loop_event;
+struct hvdb;
+
+/* An interface of the integration bridge, from tables Port and Interface. */
+struct hvdb_interface {
+    struct hmap_node name_node; /* In hvdb's interfaces, by hash of 'name'. */
+    char *name;
+    char *type;                 /* "", "internal", "geneve", ... */
+    int64_t ofport;             /* OpenFlow port; 0 while there is none, -1 if
+                                 * the switch could not open it. */
+    char *error;                /* Interface:error, or null. */
+    char *iface_id;             /* external_ids:iface-id, or null. */
+    char *attached_mac;         /* external_ids:attached-mac, or null. */
+    char *iface_id_ver;         /* external_ids:iface-id-ver, or null. */
+    char *vm_uuid;              /* external_ids:vm-uuid, or null. */
+};
+
+/* Told by hvdb while it processes an event. */
+struct hvdb_class {
+    /* The first snapshot of a (re)connected session is complete.  All
+     * interfaces have been reported before this. */
+    void (*synced)(struct hvdb *, void *aux);
+
+    /* The session was lost.  The copy stays readable until the next
+     * 'synced'. */
+    void (*lost)(struct hvdb *, const char *reason, void *aux);
+
+    /* Interface 'new' of the integration bridge appeared (then 'old' is
+     * null), changed, or vanished (then 'new' is null).  'old' is valid during
+     * the call only.  After a reconnection only differences are reported. */
+    void (*interface_changed)(struct hvdb *, const struct hvdb_interface *old,
+                              const struct hvdb_interface *new, void *aux);
+
+    /* One of the hvdb_get_*() facts below changed. */
+    void (*changed)(struct hvdb *, void *aux);
+
+    /* The database refused what is wanted; 'error' says what and why. */
+    void (*refused)(struct hvdb *, const char *error, void *aux);
+};
+
+/* What the hypervisor's database should hold.  Strings are copied. */
+struct hvdb_wanted {
+    const char *bridge;         /* Integration bridge, created if missing. */
+    const char *datapath_type;  /* "netdev", "system", or "" to leave it. */
+    const char *controller;     /* OpenFlow target for Bridge:controller, or
+                                 * null to leave that column alone. */
+    /* Tunnel ports of the bridge, each flow-based (remote_ip=flow, key=flow),
+     * named "nva-" and its type; ours that are not wanted are removed. */
+    bool geneve, vxlan;
+    /* Names for flow tables: 'n_tables' pairs.  Flow_Table rows of ours carry
+     * external_ids:nva=1; tables configured by somebody else stay. */
+    const struct hvdb_table { uint8_t id; const char *name; } *tables;
+    size_t n_tables;
+    int bundle_idle_timeout;    /* other_config:bundle-idle-timeout, in s; a
+                                 * longer one that is set stays. */
+};
+
+/* Starts a session with 'remote', which loop_check_remote() has approved. */
+struct hvdb *hvdb_connect(struct loop *, const char *remote,
+                          const struct hvdb_class *, void *aux);
+
+/* Starts a session on 'conn', which a hypervisor opened (LOOP_ACCEPTED). */
+struct hvdb *hvdb_accept(struct loop_conn *conn, const struct hvdb_class *,
+                         void *aux);
+
+/* Closes the session.  Must not be called from a callback of 'class'. */
+void hvdb_destroy(struct hvdb *);
+
+/* Changes whom the callbacks tell, for a session whose hypervisor turned out
+ * to be known. */
+void hvdb_set_aux(struct hvdb *, void *aux);
+
+/* Processes an event of the session's connection and frees what it holds.
+ * The aux of the connection is the 'struct hvdb'. */
+void hvdb_process(struct hvdb *, struct loop_event *);
+
+/* Says what is wanted from now on.  Takes effect when the session is up. */
+void hvdb_set_wanted(struct hvdb *, const struct hvdb_wanted *);
+
+/* Returns true once the first snapshot is complete and until the connection
+ * is lost. */
+bool hvdb_is_synced(const struct hvdb *);
+
+/* Returns true if the database holds all that is wanted, as confirmed by it. */
+bool hvdb_is_settled(const struct hvdb *);
+
+/* Returns the value of 'key' in external_ids of the Open_vSwitch row, or null.
+ * "system-id" is the name of the hypervisor. */
+const char *hvdb_get_external_id(const struct hvdb *, const char *key);
+
+const char *hvdb_get_ovs_version(const struct hvdb *);
+
+/* Returns the datapath id of the wanted bridge, 0 while it is unknown. */
+uint64_t hvdb_get_datapath_id(const struct hvdb *);
+
+/* Returns the OpenFlow port of our tunnel of 'type' ("geneve", "vxlan"), 0 if
+ * there is none (yet). */
+int64_t hvdb_get_tunnel_ofport(const struct hvdb *, const char *type);
+
+/* Returns the target of the manager connection that is up, by which a
+ * hypervisor that dialled in reached us (Manager:is_connected), or null. */
+const char *hvdb_get_manager_target(const struct hvdb *);
+
+/* The interfaces of the integration bridge: 'struct hvdb_interface's by
+ * name. */
+const struct hmap *hvdb_get_interfaces(const struct hvdb *);
+
+/* Returns the name that identifies the session in logs. */
+const char *hvdb_get_name(const struct hvdb *);
+
+#endif /* hvdb.h */

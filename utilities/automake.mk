@@ -1,0 +1,1 @@
+# Command line, sandbox and traffic generator.
