@@ -482,9 +482,10 @@ move_stage_changed(struct move_part *part, long long int now,
         break;
 
     case OFSYNC_STAGE_STALE:
-        COVERAGE_INC(move_restaged);
+        /* Not at once: this is called in the middle of the change that made
+         * it stale. */
         set_ready(part, false);
-        stage_part(part, now);
+        move->restage = true;
         break;
 
     case OFSYNC_STAGE_REFUSED:
@@ -622,10 +623,18 @@ move_run(struct move *move, long long int now, long long int wall)
     if (now >= move->drain_at) {
         drain(move, now, wall);
     }
-    if (move->migration.phase == MIGRATION_PREPARED
-        && now >= move->new_part->staged_at + RESTAGE_MS) {
+    if (migration_is_revocable(&move->migration)
+        && (move->restage
+            || now >= move->new_part->staged_at + RESTAGE_MS)) {
+        bool all = !move->restage;
+
+        move->restage = false;
         LIST_FOR_EACH (part, move_node, &move->parts) {
-            stage_part(part, now);
+            if (all || (ofsync_stage_get_state(part->stage)
+                        == OFSYNC_STAGE_STALE)) {
+                COVERAGE_INC(move_restaged);
+                stage_part(part, now);
+            }
         }
     }
 }
@@ -636,7 +645,10 @@ move_deadline(const struct move *move)
     long long int deadline = MIN(migration_deadline(&move->migration),
                                  move->drain_at);
 
-    if (move->migration.phase == MIGRATION_PREPARED) {
+    if (move->restage) {
+        return 0;
+    }
+    if (migration_is_revocable(&move->migration)) {
         deadline = MIN(deadline, move->new_part->staged_at + RESTAGE_MS);
     }
     return deadline;

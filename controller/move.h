@@ -91,6 +91,7 @@ struct move {
     struct ovs_list parts;      /* Contains "struct move_part"s. */
     struct move_part *old_part, *new_part;
     size_t n_parts, n_ready, n_committed;
+    bool restage;               /* A staged bundle is out of date. */
 
     /* Draining. */
     long long int drain_at;     /* When to look at the counter next. */
