@@ -9,6 +9,19 @@ controller_libnva_a_SOURCES = \
 	controller/flow-tables.c \
 	controller/flow-tables.h \
 	controller/hvdb.h \
+	controller/loop-framer.c \
+	controller/loop-framer.h \
+	controller/loop-pulse.c \
+	controller/loop-pulse.h \
+	controller/loop-queue.c \
+	controller/loop-queue.h \
+	controller/loop-remote.c \
+	controller/loop-remote.h \
+	controller/loop-sock.c \
+	controller/loop-sock.h \
+	controller/loop-tls.c \
+	controller/loop-tls.h \
+	controller/loop.c \
 	controller/loop.h \
 	controller/migration.c \
 	controller/migration.h \
