@@ -4,6 +4,8 @@ noinst_LIBRARIES += controller/libnva.a
 controller_libnva_a_SOURCES = \
 	controller/cookie.c \
 	controller/cookie.h \
+	controller/db.c \
+	controller/db.h \
 	controller/flow-list.c \
 	controller/flow-list.h \
 	controller/flow-tables.c \
@@ -29,6 +31,8 @@ controller_libnva_a_SOURCES = \
 	controller/move.h \
 	controller/neighbor.c \
 	controller/neighbor.h \
+	controller/ofconn.c \
+	controller/ofconn.h \
 	controller/ofsync-dump.c \
 	controller/ofsync-private.h \
 	controller/ofsync-stage.c \

@@ -41,7 +41,6 @@ COVERAGE_DEFINE(move_restaged);
 
 static void act(struct move *, enum migration_action, long long int now,
                 long long int wall);
-static void stage_part(struct move_part *, long long int now);
 
 static void
 step(struct move *move, enum migration_event event, long long int now,
@@ -160,9 +159,9 @@ is_ready(const struct move_part *part)
                                          part->nve)));
 }
 
-/* Fills and opens the bundle that 'part' is going to commit. */
+/* Makes the stage of what 'part' is going to commit. */
 static void
-stage_part(struct move_part *part, long long int now)
+build_stage(struct move_part *part, long long int now)
 {
     struct move *move = part->move;
     struct topology *t = move->topology;
@@ -195,6 +194,13 @@ stage_part(struct move_part *part, long long int now)
                          cookie_make(COOKIE_FLOOD_LOCAL, port->vn->id), fl);
         flow_list_unref(fl);
     }
+}
+
+/* Brings it to the switch. */
+static void
+stage_part(struct move_part *part, long long int now)
+{
+    build_stage(part, now);
     ofsync_stage_open(part->stage);
 }
 
@@ -203,9 +209,11 @@ commit_part(struct move_part *part, long long int now)
 {
     enum ofsync_stage_state state = ofsync_stage_get_state(part->stage);
 
-    if (state != OFSYNC_STAGE_STAGED) {
+    if (state == OFSYNC_STAGE_COMMITTING || state == OFSYNC_STAGE_COMMITTED) {
+        return;
+    } else if (state != OFSYNC_STAGE_STAGED) {
         /* Not there or not up to date: an ordinary change does the same. */
-        stage_part(part, now);
+        build_stage(part, now);
     }
     ofsync_stage_commit(part->stage);
 }
@@ -213,6 +221,11 @@ commit_part(struct move_part *part, long long int now)
 static void
 free_part(struct move_part *part)
 {
+    struct move *move = part->move;
+
+    move->n_parts--;
+    move->n_ready -= part->ready;
+    move->n_committed -= part->committed;
     ofsync_stage_destroy(part->stage);
     ovs_list_remove(&part->move_node);
     ovs_list_remove(&part->nve_node);
@@ -228,10 +241,27 @@ free_parts(struct move *move)
         free_part(part);
     }
     move->old_part = move->new_part = NULL;
-    move->n_parts = 0;
 }
 
 /* Life. */
+
+/* Goes on with a move whose commit point was passed before the controller was
+ * restarted: everybody wants the state after it, whoever connects first. */
+static void
+resume_cut(struct move *move, long long int now, long long int wall)
+{
+    struct move_part *part;
+
+    move->triggered_by = "resumed";
+    move->cut_rest = true;
+    LIST_FOR_EACH (part, move_node, &move->parts) {
+        build_stage(part, now);
+    }
+    step(move, MIGRATION_EV_TRIGGER, now, wall);
+    LIST_FOR_EACH (part, move_node, &move->parts) {
+        commit_part(part, now);
+    }
+}
 
 struct move *
 move_create(const struct move_class *class, void *aux, struct topology *t,
@@ -267,6 +297,10 @@ move_create(const struct move_class *class, void *aux, struct topology *t,
         }
     }
 
+    if (config->is_cut) {
+        resume_cut(move, now, wall);
+        return move;
+    }
     LIST_FOR_EACH (part, move_node, &move->parts) {
         set_part(part, false);
     }
@@ -277,6 +311,53 @@ move_create(const struct move_class *class, void *aux, struct topology *t,
         move_part_update(part, now, wall);
     }
     return move;
+}
+
+void
+move_refresh(struct move *move)
+{
+    struct move_part *part;
+
+    LIST_FOR_EACH (part, move_node, &move->parts) {
+        set_part(part, (part == move->new_part ? move->cut_new
+                        : move->cut_rest));
+    }
+}
+
+void
+move_add_peer(struct move *move, struct nve *nve, long long int now,
+              long long int wall)
+{
+    struct move_part *part;
+
+    /* After the cut-over a new peer is told the new place at once. */
+    LIST_FOR_EACH (part, nve_node, &nve->move_parts) {
+        if (part->move == move) {
+            return;
+        }
+    }
+    if (migration_is_revocable(&move->migration)) {
+        part = add_part(move, nve);
+        set_part(part, false);
+        stage_part(part, now);
+        move_part_update(part, now, wall);
+    }
+}
+
+void
+move_remove_peer(struct move *move, struct nve *nve, long long int now,
+                 long long int wall)
+{
+    struct move_part *part;
+
+    LIST_FOR_EACH_SAFE (part, nve_node, &nve->move_parts) {
+        if (part->move == move && part != move->new_part
+            && part != move->old_part) {
+            ofsync_set(nve->ofsync, move_unit(move), NULL);
+            free_part(part);
+            move_part_update(move->new_part, now, wall);
+        }
+    }
 }
 
 /* Makes everything as it was before. */

@@ -121,7 +121,13 @@ struct attachment {
     ofp_port_t ofport;
 };
 
+/* Told when an NVE begins to take part in a virtual network ('joined'), or
+ * is about to end that. */
+typedef void topology_member_cb(struct member *, bool joined, void *aux);
+
 struct topology {
+    topology_member_cb *member_cb;  /* May be null. */
+    void *aux;
     struct hmap nves, nves_by_id;
     struct hmap vns, vns_by_id;
     struct hmap ports, ports_by_id;
@@ -172,10 +178,11 @@ struct member *topology_find_member(const struct nve *, const struct vn *);
 
 /* Makes 'port' present at 'nve', creating the member if necessary; returns
  * true if it was created. */
-bool topology_add_presence(struct nve *, struct port *);
+bool topology_add_presence(struct topology *, struct nve *, struct port *);
 
 /* Takes that back.  Returns true if the member went with it. */
-bool topology_remove_presence(struct nve *, struct port *);
+bool topology_remove_presence(struct topology *, struct nve *,
+                              struct port *);
 
 /* Returns the index in to->ips of the address to which 'from' tunnels: the
  * first one of a family that 'from' has, too; -1 if there is none. */
