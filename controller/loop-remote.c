@@ -66,7 +66,8 @@ strip_brackets(char **host)
 /* Parses what follows the scheme of 's', "IP:PORT" or "PORT[:IP]".  Modifies
  * 'rest'. */
 static char *
-parse_inet(const char *s, char *rest, bool passive, struct sockaddr_storage *ss)
+parse_inet(const char *s, char *rest, bool passive,
+           struct sockaddr_storage *ss)
 {
     char *colon = passive ? strchr(rest, ':') : strrchr(rest, ':');
     char *host = passive ? (colon ? colon + 1 : NULL) : rest;

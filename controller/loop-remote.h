@@ -19,10 +19,10 @@ struct loop_remote {
 };
 
 /* Parses 's' ("tcp:IP:PORT", "ssl:IP:PORT", "unix:/PATH", or, if 'passive',
- * "ptcp:PORT[:IP]", "pssl:PORT[:IP]", "punix:/PATH") into '*remote'.  The
- * ones with TLS are refused without 'have_tls'.  Returns null on success; then loop_remote_uninit() is the caller's duty.  Otherwise
- * returns an error message of one line, which names 's' and which the caller
- * must free. */
+ * "ptcp:PORT[:IP]", "pssl:PORT[:IP]", "punix:/PATH") into '*remote'; those
+ * with TLS are refused unless 'have_tls'.  Returns null on success; then
+ * loop_remote_uninit() is the caller's duty.  Otherwise returns an error
+ * message of one line, which names 's' and which the caller must free. */
 char *loop_remote_parse(const char *s, bool passive, bool have_tls,
                         struct loop_remote *);
 void loop_remote_uninit(struct loop_remote *);
