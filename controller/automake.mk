@@ -2,6 +2,8 @@
 # exactly what the daemon links.
 noinst_LIBRARIES += controller/libnva.a
 controller_libnva_a_SOURCES = \
+	controller/clock.c \
+	controller/clock.h \
 	controller/cookie.c \
 	controller/cookie.h \
 	controller/db.c \
@@ -31,6 +33,13 @@ controller_libnva_a_SOURCES = \
 	controller/move.h \
 	controller/neighbor.c \
 	controller/neighbor.h \
+	controller/nva-ctl.c \
+	controller/nva-intent.c \
+	controller/nva-move.c \
+	controller/nva-private.h \
+	controller/nva-session.c \
+	controller/nva.c \
+	controller/nva.h \
 	controller/ofconn.c \
 	controller/ofconn.h \
 	controller/ofsync-dump.c \

@@ -114,6 +114,7 @@ add_part(struct move *move, struct nve *nve)
     ovs_list_push_back(&move->parts, &part->move_node);
     ovs_list_push_back(&nve->move_parts, &part->nve_node);
     move->n_parts++;
+    move->n_peers += move->n_parts > 2;
     return part;
 }
 
@@ -405,7 +406,7 @@ void
 move_destroy(struct move *move)
 {
     if (move) {
-        if (move->port && move->port->move == move) {
+        if (!migration_is_over(&move->migration)) {
             if (move->cut_rest) {
                 complete(move);
             } else {

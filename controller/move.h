@@ -100,6 +100,7 @@ struct move {
 
     /* For the record. */
     long long int times[N_MOVE_TIMES];
+    size_t n_peers;
     uint64_t redirected_packets, redirected_bytes;
     const char *triggered_by;
     unsigned int n_triggers;

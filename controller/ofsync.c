@@ -456,6 +456,11 @@ ofsync_check_confirmation__(struct ofsync *os)
 {
     bool confirmed = ofsync_is_confirmed(os);
 
+    if (os->want_resync
+        || (os->state == OFSYNC_UP
+            && (os->meters_dirty || !ovs_list_is_empty(&os->pending)))) {
+        os->class->wants_run(os, os->aux);
+    }
     if (confirmed != os->confirmed) {
         os->confirmed = confirmed;
         if (confirmed) {
@@ -518,6 +523,7 @@ ofsync_problem__(struct ofsync *os, const char *error)
 {
     COVERAGE_INC(ofsync_problem);
     os->want_resync = true;
+    os->class->wants_run(os, os->aux);
     os->class->problem(os, error, os->aux);
 }
 

@@ -51,6 +51,9 @@ struct ofsync_class {
      * (ofsync_is_confirmed()). */
     void (*confirmation)(struct ofsync *, void *aux);
 
+    /* ofsync_run() has something to do. */
+    void (*wants_run)(struct ofsync *, void *aux);
+
     /* 'stage' went to a state by something other than a call of the owner.
      * 'stage_aux' is that of ofsync_stage_create(). */
     void (*stage_changed)(struct ofsync_stage *, void *stage_aux, void *aux);

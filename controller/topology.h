@@ -22,12 +22,12 @@
 #include "openvswitch/hmap.h"
 #include "openvswitch/list.h"
 #include "openvswitch/types.h"
+#include "openvswitch/uuid.h"
 #include "packets.h"
 
 struct flow_list;
 struct move;
 struct ofsync;
-struct uuid;
 
 #define TOPOLOGY_MAX_ENCAP_IPS 8
 
@@ -100,6 +100,7 @@ struct port {
     struct hmap_node vn_node;   /* In the VN's 'ports'. */
     char *name;                 /* Its iface-id (C6). */
     uint64_t id;
+    struct uuid uuid;           /* Of its row.  Set by the owner. */
 
     struct vn *vn;
     struct eth_addr mac;
