@@ -2,9 +2,16 @@
 # exactly what the daemon links.
 noinst_LIBRARIES += controller/libnva.a
 controller_libnva_a_SOURCES = \
+	controller/hvdb-plan.c \
+	controller/hvdb-plan.h \
+	controller/hvdb-schema.c \
+	controller/hvdb-schema.h \
+	controller/hvdb.c \
 	controller/hvdb.h \
 	controller/loop.h \
-	controller/migration.c
+	controller/migration.c \
+	controller/ovsdb-replica.c \
+	controller/ovsdb-replica.h
 controller_libnva_a_CFLAGS = $(AM_CFLAGS) $(LIBEVENT_CFLAGS)
 
 NVA_LDADD = controller/libnva.a ovsdb-schema/libnvaidl.a \
