@@ -8,7 +8,20 @@ controller_libnva_a_SOURCES = \
 	controller/hvdb-schema.h \
 	controller/hvdb.c \
 	controller/hvdb.h \
+	controller/loop.c \
 	controller/loop.h \
+	controller/loop-framer.c \
+	controller/loop-framer.h \
+	controller/loop-pulse.c \
+	controller/loop-pulse.h \
+	controller/loop-queue.c \
+	controller/loop-queue.h \
+	controller/loop-remote.c \
+	controller/loop-remote.h \
+	controller/loop-sock.c \
+	controller/loop-sock.h \
+	controller/loop-tls.c \
+	controller/loop-tls.h \
 	controller/migration.c \
 	controller/ovsdb-replica.c \
 	controller/ovsdb-replica.h
