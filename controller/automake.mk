@@ -12,6 +12,11 @@ controller_libnva_a_SOURCES = \
 	controller/flow-list.h \
 	controller/flow-tables.c \
 	controller/flow-tables.h \
+	controller/hvdb-plan.c \
+	controller/hvdb-plan.h \
+	controller/hvdb-schema.c \
+	controller/hvdb-schema.h \
+	controller/hvdb.c \
 	controller/hvdb.h \
 	controller/loop-framer.c \
 	controller/loop-framer.h \
@@ -47,6 +52,8 @@ controller_libnva_a_SOURCES = \
 	controller/ofsync-stage.c \
 	controller/ofsync.c \
 	controller/ofsync.h \
+	controller/ovsdb-replica.c \
+	controller/ovsdb-replica.h \
 	controller/pipeline.c \
 	controller/pipeline.h \
 	controller/topology.c \
