@@ -12,3 +12,6 @@ utilities_nva_traffic_SOURCES = \
 utilities_nva_traffic_CPPFLAGS = -D_GNU_SOURCE \
 	-DNVA_VERSION='"$(PACKAGE_VERSION)"'
 utilities_nva_traffic_LDADD = -lpthread
+
+bin_SCRIPTS += utilities/nva-sandbox
+EXTRA_DIST += utilities/nva-sandbox

@@ -23,6 +23,7 @@ struct arrival {
     uint64_t ns;
     size_t order;               /* Breaks ties. */
     uint32_t flow, seq;
+    uint16_t point;
 };
 
 /* What is needed to judge, but not to report. */
@@ -155,6 +156,7 @@ receive(struct judge *j, const struct traffic_rec *rec, uint64_t ns)
         .order = j->n_arrivals,
         .flow = rec->flow,
         .seq = rec->seq,
+        .point = rec->point,
     };
     j->n_arrivals++;
 }
@@ -282,6 +284,19 @@ add_gap(const struct traffic *t, struct traffic_count *count,
     }
 }
 
+/* Notes the first packet that the VM receives where it is in the end. */
+static void
+note_first(struct judge *j, const struct arrival *a)
+{
+    const struct traffic_epoch *last = &j->t->epochs[j->t->n_epochs - 1];
+    int place = j->t->points[a->point].index;
+
+    if (j->r->resume_ns && a->ns >= j->r->resume_ns
+        && last->alive & (1u << place)) {
+        j->r->first_ns = a->ns;
+    }
+}
+
 /* Goes through the arrivals of all flows in the order of time. */
 static void
 judge_arrivals(struct judge *j)
@@ -308,9 +323,8 @@ judge_arrivals(struct judge *j)
         }
         add_gap(t, count, last_ns[a->flow], a->ns);
         last_ns[a->flow] = a->ns;
-        if (flow->dir == TRAFFIC_TO_VM && j->r->resume_ns
-            && a->ns >= j->r->resume_ns && !j->r->first_ns) {
-            j->r->first_ns = a->ns;
+        if (flow->dir == TRAFFIC_TO_VM && !j->r->first_ns) {
+            note_first(j, a);
         }
         if (delay > count->max_delay_ns
             && !paused_between(t, flow->tx_ns[a->seq], a->ns)) {
@@ -494,7 +508,7 @@ print_times(const struct traffic_report *r, const struct traffic *t, FILE *f)
     if (r->resume_ns && r->first_ns) {
         fprintf(f, "first packet received at the new place %.2f ms after "
                 "the resume", since_ms(r->first_ns, r->resume_ns));
-        if (t->rarp_ns) {
+        if (t->rarp_ns && r->first_ns >= t->rarp_ns) {
             fprintf(f, ", %.2f ms after the RARP",
                     since_ms(r->first_ns, t->rarp_ns));
         }

@@ -72,7 +72,7 @@ struct traffic_report {
     uint64_t drained;           /* Received thanks to 'drain_ns'. */
     uint64_t queued;            /* Received from a place's queue. */
     uint64_t overflow;          /* That a place's queue had no room for. */
-    uint64_t first_ns;          /* First received since the last resume. */
+    uint64_t first_ns;          /* First received at the last place. */
 
     /* On the underlay. */
     uint64_t tunnelled[TRAFFIC_MAX_NVES][TRAFFIC_N_DIRS][TRAFFIC_N_PHASES];
