@@ -46,6 +46,7 @@ struct session {
 
     struct peer *db_peer, *of_peer;
     uint64_t datapath_id;
+    bool synced;                /* A new snapshot waits to be digested. */
     bool known;                 /* Its interfaces have been read once. */
     bool up;                    /* OpenFlow is up and flows are compared. */
     bool probing;               /* Its underlay neighbors are being proved. */

@@ -140,7 +140,8 @@ update_behind(struct session *s)
 static void
 try_start(struct session *s)
 {
-    if (!s->up && s->of_peer && s->of_peer->datapath_id && s->db_peer
+    if (s->known && !s->up
+        && s->of_peer && s->of_peer->datapath_id && s->db_peer
         && hvdb_is_synced(s->db_peer->hvdb)
         && hvdb_is_settled(s->db_peer->hvdb)
         && (s->nve->geneve_ofport || s->nve->vxlan_ofport)) {
@@ -430,9 +431,20 @@ rebind_all(struct session *s)
 static void
 session_synced(struct session *s)
 {
-    s->known = true;
     nva_session_set_error(s, NULL);
     want(s);
+    /* The interfaces of a bridge that was not wanted before are reported after
+     * this callback, so the rest waits for session_run(). */
+    s->synced = true;
+    nva_session_dirty(s);
+}
+
+/* Acts on a snapshot of the hypervisor's database that is complete. */
+static void
+digest_snapshot(struct session *s)
+{
+    s->synced = false;
+    s->known = true;
     rebind_all(s);
     session_facts_changed(s);
 }
@@ -564,6 +576,7 @@ hv_lost(struct hvdb *hvdb OVS_UNUSED, const char *reason, void *peer_)
     nva_session_dirty(s);
 }
 
+/* Has session_run() call hvdb_run(), which may have something to retry. */
 static void
 hv_refused(struct hvdb *hvdb OVS_UNUSED, const char *error, void *peer_)
 {
@@ -571,6 +584,7 @@ hv_refused(struct hvdb *hvdb OVS_UNUSED, const char *error, void *peer_)
 
     if (peer->session) {
         nva_session_set_error(peer->session, error);
+        nva_session_wants_run(peer->session);
     }
 }
 
@@ -821,6 +835,7 @@ nva_session_configure(struct nva *nva, struct nve *nve,
         s->db_peer = peer_create(nva, s);
         s->db_peer->hvdb = hvdb_connect(nva->loop, row->ovsdb, &hvdb_class,
                                         s->db_peer);
+        want(s);
     } else {
         LIST_FOR_EACH (peer, node, &nva->peers) {
             const char *name;
@@ -884,17 +899,34 @@ nva_session_event(struct nva *nva, struct loop_event *event)
     }
 }
 
+static long long int
+session_deadline(const struct session *s)
+{
+    long long int deadline = ofsync_deadline(s->nve->ofsync);
+
+    if (s->db_peer) {
+        deadline = MIN(deadline, hvdb_deadline(s->db_peer->hvdb));
+    }
+    return s->status_dirty ? MIN(deadline, s->write_at) : deadline;
+}
+
 /* Returns true if 's' needs another look at a later time. */
 static bool
 session_run(struct session *s, long long int now)
 {
+    if (s->db_peer) {
+        if (s->synced) {
+            digest_snapshot(s);
+        }
+        hvdb_run(s->db_peer->hvdb, now);
+    }
     ofsync_run(s->nve->ofsync, now);
     if (s->status_dirty && now >= s->write_at) {
         write_status(s);
         s->status_dirty = false;
         s->write_at = now + STATUS_INTERVAL_MS;
     }
-    return s->status_dirty || ofsync_deadline(s->nve->ofsync) != LLONG_MAX;
+    return session_deadline(s) != LLONG_MAX;
 }
 
 void
@@ -923,10 +955,7 @@ nva_sessions_deadline(const struct nva *nva)
     struct session *s;
 
     LIST_FOR_EACH (s, dirty_node, &nva->dirty_sessions) {
-        if (s->status_dirty) {
-            deadline = MIN(deadline, s->write_at);
-        }
-        deadline = MIN(deadline, ofsync_deadline(s->nve->ofsync));
+        deadline = MIN(deadline, session_deadline(s));
     }
     return deadline;
 }
