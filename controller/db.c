@@ -12,6 +12,7 @@
 #include "hash.h"
 #include "nva-idl.h"
 #include "openvswitch/hmap.h"
+#include "openvswitch/poll-loop.h"
 #include "openvswitch/vlog.h"
 #include "ovsdb-idl.h"
 #include "util.h"
@@ -655,5 +656,8 @@ db_wait(struct db *db)
     ovsdb_idl_wait(db->idl);
     if (db->txn) {
         ovsdb_idl_txn_wait(db->txn);
+    } else if (db->primed && !hmap_is_empty(&db->pending)
+               && ovsdb_idl_is_connected(db->idl)) {
+        poll_immediate_wake();
     }
 }

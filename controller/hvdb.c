@@ -1132,6 +1132,12 @@ hvdb_destroy(struct hvdb *hvdb)
     free(hvdb);
 }
 
+void *
+hvdb_get_aux(const struct hvdb *hvdb)
+{
+    return hvdb->aux;
+}
+
 void
 hvdb_set_aux(struct hvdb *hvdb, void *aux)
 {

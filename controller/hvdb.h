@@ -99,6 +99,9 @@ void hvdb_destroy(struct hvdb *);
  * to be known. */
 void hvdb_set_aux(struct hvdb *, void *aux);
 
+/* Returns what hvdb_set_aux() or the creation of the session set. */
+void *hvdb_get_aux(const struct hvdb *);
+
 /* Processes an event of the session's connection and frees what it holds.
  * The aux of the connection is the 'struct hvdb'. */
 void hvdb_process(struct hvdb *, struct loop_event *);

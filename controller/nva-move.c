@@ -166,7 +166,7 @@ nva_mig_written(struct nva *nva, uint64_t seqno)
 {
     struct mig *mig;
 
-    LIST_FOR_EACH (mig, vn_node, &nva->active) {
+    LIST_FOR_EACH (mig, active_node, &nva->active) {
         if (mig->recording && seqno >= mig->recording) {
             mig->recording = 0;
             move_recorded(mig->move, clock_msec(), clock_wall_usec());
@@ -220,9 +220,9 @@ start_move(struct mig *mig, struct port *port, struct nve *nve, bool is_cut)
     mig->started = true;
     nva->n_starting--;
     VLOG_INFO("moving %s from %s to %s", port->name, mig->old_nve, nve->name);
-    ovs_list_push_back(&nva->active, &mig->vn_node);
     mig->move = move_create(&move_class, mig, &nva->topology, nva->neighbors,
                             &config, clock_msec(), mig->requested);
+    ovs_list_push_back(&nva->active, &mig->active_node);
     nva_write_port(nva, port);
     nva->migs_dirty = true;
 }
@@ -356,7 +356,7 @@ end_move(struct mig *mig, const char *reason)
         struct port *port = move->port;
 
         set_over(mig);
-        ovs_list_remove(&mig->vn_node);
+        ovs_list_remove(&mig->active_node);
         move_destroy(move);
         mig->move = NULL;
         nva_write_port(mig->nva, port);
@@ -379,7 +379,7 @@ nva_mig_port_gone(struct nva *nva, struct port *port)
 {
     struct mig *mig;
 
-    LIST_FOR_EACH_SAFE (mig, vn_node, &nva->active) {
+    LIST_FOR_EACH_SAFE (mig, active_node, &nva->active) {
         if (!mig->over && mig->move->port == port) {
             end_move(mig, "the port was deleted");
         }
@@ -391,7 +391,7 @@ nva_mig_nve_gone(struct nva *nva, struct nve *nve)
 {
     struct mig *mig;
 
-    LIST_FOR_EACH_SAFE (mig, vn_node, &nva->active) {
+    LIST_FOR_EACH_SAFE (mig, active_node, &nva->active) {
         struct move *move = mig->move;
 
         if (mig->over) {
@@ -424,7 +424,7 @@ nva_mig_member(struct nva *nva, struct member *m, bool joined)
 {
     struct mig *mig;
 
-    LIST_FOR_EACH (mig, vn_node, &nva->active) {
+    LIST_FOR_EACH (mig, active_node, &nva->active) {
         struct move *move = mig->move;
 
         if (mig->over || move->port->vn != m->vn
@@ -495,7 +495,7 @@ mig_run(struct mig *mig, long long int now)
             VLOG_INFO("moving %s to %s: %s%s%s", mig->port, mig->new_nve,
                       migration_phase_to_string(mig->move->migration.phase),
                       error ? ": " : "", error ? error : "");
-            ovs_list_remove(&mig->vn_node);
+            ovs_list_remove(&mig->active_node);
             move_destroy(mig->move);
             mig->move = NULL;
             port = topology_find_port(&nva->topology, mig->port);
@@ -513,7 +513,7 @@ nva_migs_run(struct nva *nva, long long int now)
 {
     struct mig *mig;
 
-    LIST_FOR_EACH (mig, vn_node, &nva->active) {
+    LIST_FOR_EACH (mig, active_node, &nva->active) {
         move_run(mig->move, now, clock_wall_usec());
     }
     if (nva->migs_dirty || nva->n_starting) {
@@ -531,7 +531,7 @@ nva_migs_destroy(struct nva *nva)
 
     HMAP_FOR_EACH_SAFE (mig, node, &nva->migs) {
         if (mig->move) {
-            ovs_list_remove(&mig->vn_node);
+            ovs_list_remove(&mig->active_node);
             move_destroy(mig->move);
         }
         free_mig(mig);
@@ -548,7 +548,7 @@ nva_migs_deadline(const struct nva *nva)
     if (nva->migs_dirty) {
         return 0;
     }
-    LIST_FOR_EACH (mig, vn_node, &nva->active) {
+    LIST_FOR_EACH (mig, active_node, &nva->active) {
         deadline = MIN(deadline, move_deadline(mig->move));
     }
     if (nva->n_starting) {

@@ -64,7 +64,7 @@ struct session {
 /* A row of Migration that is not history. */
 struct mig {
     struct hmap_node node;      /* In nva's 'migs', by 'id'. */
-    struct ovs_list vn_node;    /* In nva's 'active', while 'move'. */
+    struct ovs_list active_node; /* In nva's 'active', while 'move'. */
     struct nva *nva;
     struct uuid uuid;
     uint64_t id;

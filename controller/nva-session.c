@@ -893,7 +893,13 @@ nva_session_event(struct nva *nva, struct loop_event *event)
             peer->ofconn = ofconn_accept(event->conn, &ofconn_class, peer);
         }
     } else if (event->protocol == LOOP_JSONRPC) {
-        hvdb_process(loop_conn_get_aux(event->conn), event);
+        struct hvdb *hvdb = loop_conn_get_aux(event->conn);
+        struct peer *peer = hvdb_get_aux(hvdb);
+
+        hvdb_process(hvdb, event);
+        if (peer->session) {
+            nva_session_wants_run(peer->session);
+        }
     } else {
         ofconn_process(loop_conn_get_aux(event->conn), event);
     }
@@ -919,6 +925,7 @@ session_run(struct session *s, long long int now)
             digest_snapshot(s);
         }
         hvdb_run(s->db_peer->hvdb, now);
+        try_start(s);
     }
     ofsync_run(s->nve->ofsync, now);
     if (s->status_dirty && now >= s->write_at) {

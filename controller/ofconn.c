@@ -160,7 +160,6 @@ handle_packet_in(struct ofconn *oc, const struct ofp_header *oh)
         return;
     }
     oc->class->packet_in(oc, &pin, oc->aux);
-    ofputil_packet_in_destroy(&pin);
 }
 
 static void
