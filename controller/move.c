@@ -27,9 +27,8 @@ COVERAGE_DEFINE(move_failed);
 COVERAGE_DEFINE(move_restaged);
 
 /* How often the counter of a redirect is read, and how many times in a row it
- * must be still (V7).  Each reading is preceded by a nudge, so that it does
- * not lag behind the data path. */
-#define DRAIN_INTERVAL_MS 25
+ * must be still (V7). */
+#define DRAIN_INTERVAL_MS 20
 #define DRAIN_N_QUIET 4
 
 /* How long an NVE that is away may hold up the end of a redirect. */
@@ -83,13 +82,13 @@ part_list(const struct move_part *part, bool after)
     } else if (after) {
         return (part == move->old_part
                 ? pipeline_move_redirect(move->port, move->id, move->new_nve,
-                                         ip)
+                                         ip, move->old_ofport)
                 : NULL);
     } else if (move->immediate) {
         return NULL;
     } else {
         return pipeline_move_arm(move->port, move->id, move->new_nve, ip,
-                                 part == move->old_part && a ? a->ofport : 0);
+                                 part == move->old_part ? move->old_ofport : 0);
     }
 }
 
@@ -285,6 +284,9 @@ move_create(const struct move_class *class, void *aux, struct topology *t,
     move->new_nve = config->new_nve;
     move->there.nve = config->new_nve;
     move->drain_at = LLONG_MAX;
+    if (interface_at(move, move->old_nve)) {
+        move->old_ofport = interface_at(move, move->old_nve)->ofport;
+    }
     move->times[MOVE_REQUESTED] = wall;
     ovs_list_init(&move->parts);
 
@@ -666,10 +668,9 @@ drain(struct move *move, long long int now, long long int wall)
     struct ofsync *os = move->old_nve->ofsync;
 
     move->drain_at = now + DRAIN_INTERVAL_MS;
-    if (ofsync_is_synced(os)) {
+    if (ofsync_is_synced(os) && move->old_ofport) {
         ofsync_count(os, cookie_make(COOKIE_LEARNED, move->id),
-                     FLOW_TABLE_MAPPING);
-        ofsync_nudge(os);
+                     pipeline_redirect_meter(move->old_ofport));
     } else {
         move_counted(move, move->last_packets, move->redirected_bytes, now,
                      wall);

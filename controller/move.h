@@ -94,6 +94,7 @@ struct move {
     bool restage;               /* A staged bundle is out of date. */
 
     /* Draining. */
+    ofp_port_t old_ofport;      /* Of the interface at the old NVE. */
     long long int drain_at;     /* When to look at the counter next. */
     uint64_t last_packets;
     int n_quiet;                /* How often it has been still. */

@@ -74,7 +74,6 @@ struct ofsync {
     long long int resync_at;
 
     struct ovs_list stages;     /* Contains "struct ofsync_stage"s. */
-    struct flow_list *nudge;    /* The flow of ofsync_nudge(). */
 };
 
 /* ofsync.c */

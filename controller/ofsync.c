@@ -44,10 +44,6 @@ ofsync_create(const struct ofsync_class *class, void *aux)
     hmap_init(&os->requests);
     ovs_list_init(&os->pending);
     ovs_list_init(&os->stages);
-    os->nudge = flow_list_create();
-    flow_list_add(os->nudge, FLOW_TABLE_TUNNEL, FLOW_PRIO_DEFAULT, 0,
-                  "metadata=0xffffffffffffffff", "%s", "drop");
-    flow_list_finish(os->nudge);
     return os;
 }
 
@@ -72,7 +68,6 @@ ofsync_destroy(struct ofsync *os)
     hmap_destroy(&os->units);
     hmap_destroy(&os->meters);
     hmap_destroy(&os->requests);
-    flow_list_unref(os->nudge);
     free(os);
 }
 
@@ -545,12 +540,16 @@ static void
 handle_count(struct ofsync *os, struct ofsync_request *req,
              const struct ofp_header *oh)
 {
-    struct ofputil_aggregate_stats stats;
+    struct ofpbuf msg = ofpbuf_const_initializer(oh, ntohs(oh->length));
+    struct ofputil_meter_stats stats;
+    struct ofpbuf bands;
 
-    if (!ofputil_decode_aggregate_stats_reply(&stats, oh)) {
-        os->class->counted(os, req->cookie, stats.packet_count,
-                           stats.byte_count, os->aux);
+    ofpbuf_init(&bands, 64);
+    if (!req->error && !ofputil_decode_meter_stats(&msg, &stats, &bands)) {
+        os->class->counted(os, req->cookie, stats.packet_in_count,
+                           stats.byte_in_count, os->aux);
     }
+    ofpbuf_uninit(&bands);
     ofsync_request_remove__(os, req);
 }
 
@@ -603,39 +602,18 @@ ofsync_handle(struct ofsync *os, const struct ofp_header *oh)
 /* Counters. */
 
 void
-ofsync_count(struct ofsync *os, uint64_t cookie, uint8_t table)
+ofsync_count(struct ofsync *os, uint64_t cookie, uint32_t meter)
 {
-    struct ofputil_flow_stats_request fsr = {
-        .aggregate = true,
-        .cookie = htonll(cookie),
-        .cookie_mask = OVS_BE64_MAX,
-        .out_port = OFPP_ANY,
-        .out_group = OFPG_ANY,
-        .table_id = table,
-    };
     struct ofsync_request *req;
     struct ofpbuf *b;
 
     if (os->state == OFSYNC_UP) {
-        match_init_catchall(&fsr.match);
-        b = ofputil_encode_flow_stats_request(&fsr, OFPUTIL_P_OF15_OXM);
+        b = ofputil_encode_meter_request(OFP15_VERSION, OFPUTIL_METER_STATS,
+                                         meter);
         req = ofsync_request_add__(os, OFSYNC_REQ_COUNT,
                                    ((struct ofp_header *) b->data)->xid);
         req->cookie = cookie;
         ofsync_send__(os, b);
-    }
-}
-
-void
-ofsync_nudge(struct ofsync *os)
-{
-    if (os->state == OFSYNC_UP) {
-        const struct flow_entry *fe = os->nudge->flows;
-        struct ovs_list msgs = OVS_LIST_INITIALIZER(&msgs);
-
-        put_flow_mod(fe, true, &msgs);
-        put_flow_mod(fe, false, &msgs);
-        send_bundle(os, &msgs, 2, ofsync_alloc_xid__());
     }
 }
 
