@@ -577,7 +577,7 @@ move_stage_changed(struct move_part *part, long long int now,
             part_refused(part, now);
         } else {
             /* Rolls forward: it is what is wanted, so it is tried again. */
-            ofsync_resync(part->nve->ofsync);
+            ofsync_stage_insist(part->stage);
         }
         break;
 

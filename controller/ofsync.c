@@ -231,8 +231,8 @@ ofsync_find_meter__(const struct ofsync *os, uint32_t id)
     return NULL;
 }
 
-static void
-ref_meter(struct ofsync *os, const struct flow_meter *config)
+void
+ofsync_ref_meter__(struct ofsync *os, const struct flow_meter *config)
 {
     struct ofsync_meter *meter;
 
@@ -251,8 +251,8 @@ ref_meter(struct ofsync *os, const struct flow_meter *config)
     meter->n_refs++;
 }
 
-static void
-unref_meter(struct ofsync *os, const struct flow_meter *config)
+void
+ofsync_unref_meter__(struct ofsync *os, const struct flow_meter *config)
 {
     if (config->id) {
         struct ofsync_meter *meter = ofsync_find_meter__(os, config->id);
@@ -351,7 +351,7 @@ ofsync_adopt__(struct ofsync *os, uint64_t cookie,
     struct flow_list *old = unit ? unit->flows : NULL;
 
     if (flows) {
-        ref_meter(os, &flows->meter);
+        ofsync_ref_meter__(os, &flows->meter);
         if (!unit) {
             unit = xmalloc(sizeof *unit);
             unit->cookie = cookie;
@@ -363,7 +363,7 @@ ofsync_adopt__(struct ofsync *os, uint64_t cookie,
         free(unit);
     }
     if (old) {
-        unref_meter(os, &old->meter);
+        ofsync_unref_meter__(os, &old->meter);
         flow_list_unref(old);
     }
 }

@@ -141,6 +141,10 @@ void ofsync_stage_commit(struct ofsync_stage *);
  * wanted before it. */
 void ofsync_stage_revert(struct ofsync_stage *);
 
+/* Insists on a commit that the switch refused: it is going to be compared and
+ * brought to what is wanted, again and again. */
+void ofsync_stage_insist(struct ofsync_stage *);
+
 /* Frees 'stage', discarding what the switch holds of it. */
 void ofsync_stage_destroy(struct ofsync_stage *);
 
