@@ -645,6 +645,26 @@ ofsync_count_flows(const struct ofsync *os)
     return n;
 }
 
+const struct flow_entry *
+ofsync_lookup(const struct ofsync *os, uint8_t table, const struct flow *flow)
+{
+    const struct flow_entry *best = NULL;
+    const struct ofsync_unit *unit;
+
+    HMAP_FOR_EACH (unit, node, &os->units) {
+        for (size_t i = 0; i < unit->flows->n; i++) {
+            const struct flow_entry *fe = &unit->flows->flows[i];
+
+            if (fe->table == table
+                && (!best || fe->priority > best->priority)
+                && minimatch_matches_flow(&fe->match, flow)) {
+                best = fe;
+            }
+        }
+    }
+    return best;
+}
+
 void
 ofsync_format(const struct ofsync *os, struct ds *out)
 {

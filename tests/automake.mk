@@ -1,11 +1,15 @@
 check_PROGRAMS += tests/test-nva
-tests_test_nva_SOURCES = tests/test-nva.c
+tests_test_nva_SOURCES = \
+	tests/test-nva.c \
+	tests/test-nva.h \
+	tests/test-trace.c
 tests_test_nva_LDADD = $(NVA_LDADD)
 
 TESTSUITE_AT = \
 	tests/testsuite.at \
 	tests/nva-macros.at \
-	tests/nva-ctl.at
+	tests/nva-ctl.at \
+	tests/trace.at
 TESTSUITE = $(srcdir)/tests/testsuite
 EXTRA_DIST += $(TESTSUITE_AT) $(TESTSUITE) tests/package.m4
 DISTCLEANFILES += tests/atconfig tests/atlocal

@@ -5,6 +5,8 @@
 
 #include <config.h>
 
+#include "test-nva.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,8 +18,8 @@
 #include "pipeline.h"
 #include "util.h"
 
-static struct in6_addr
-ip(const char *s)
+struct in6_addr
+test_ip(const char *s)
 {
     struct in6_addr a;
     ovs_be32 v4;
@@ -60,15 +62,15 @@ test_pipeline(void)
     struct nve *hv1, *hv2;
     struct vn *vn;
     struct port *port;
-    struct in6_addr ips[] = { ip("10.0.0.1"), ip("fd00::1") };
+    struct in6_addr ips[] = { test_ip("10.0.0.1"), test_ip("fd00::1") };
 
     topology_init(&t);
     hv1 = topology_add_nve(&t, "hv1", 0x11);
-    hv1->ips[hv1->n_ips++] = ip("192.0.2.1");
+    hv1->ips[hv1->n_ips++] = test_ip("192.0.2.1");
     hv2 = topology_add_nve(&t, "hv2", 0x12);
     hv2->encap = ENCAP_VXLAN;
-    hv2->ips[hv2->n_ips++] = ip("192.0.2.2");
-    hv2->ips[hv2->n_ips++] = ip("2001:db8::2");
+    hv2->ips[hv2->n_ips++] = test_ip("192.0.2.2");
+    hv2->ips[hv2->n_ips++] = test_ip("2001:db8::2");
     vn = topology_add_vn(&t, "blue", 0x21);
     vn->vni = 5001;
     vn->responder_rate = 100;
@@ -108,9 +110,11 @@ main(int argc, char *argv[])
         flow_tables_format(stdout);
     } else if (argc == 2 && !strcmp(argv[1], "flow-tables-check")) {
         return flow_tables_check(stdout) ? EXIT_SUCCESS : EXIT_FAILURE;
+    } else if (argc > 1 && !strcmp(argv[1], "trace")) {
+        return test_trace(argc - 2, argv + 2);
     } else {
-        fprintf(stderr, "usage: %s pipeline|flow-tables|flow-tables-check\n",
-                argv[0]);
+        fprintf(stderr, "usage: %s pipeline|flow-tables|flow-tables-check"
+                "|trace\n", argv[0]);
         return EXIT_FAILURE;
     }
     return EXIT_SUCCESS;
