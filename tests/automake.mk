@@ -1,7 +1,10 @@
 check_PROGRAMS += tests/test-nva
 tests_test_nva_SOURCES = \
+	tests/fake-switch.c \
+	tests/fake-switch.h \
 	tests/test-nva.c \
 	tests/test-nva.h \
+	tests/test-ofsync.c \
 	tests/test-trace.c
 tests_test_nva_LDADD = $(NVA_LDADD)
 
@@ -9,7 +12,9 @@ TESTSUITE_AT = \
 	tests/testsuite.at \
 	tests/nva-macros.at \
 	tests/nva-ctl.at \
-	tests/trace.at
+	tests/trace.at \
+	tests/ofsync.at \
+	tests/ofsync-stage.at
 TESTSUITE = $(srcdir)/tests/testsuite
 EXTRA_DIST += $(TESTSUITE_AT) $(TESTSUITE) tests/package.m4
 DISTCLEANFILES += tests/atconfig tests/atlocal

@@ -55,8 +55,8 @@ print_list(const char *title, struct flow_list *fl)
 }
 
 /* Prints all flows of a small scene. */
-static void
-test_pipeline(void)
+static int
+test_pipeline(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
 {
     struct topology t;
     struct nve *hv1, *hv2;
@@ -98,24 +98,46 @@ test_pipeline(void)
                pipeline_move_arm(port, 0x41, hv2, 1, u16_to_ofp(10)));
     print_list("redirect", pipeline_move_redirect(port, 0x41, hv2, 0));
     topology_uninit(&t);
+    return EXIT_SUCCESS;
 }
+
+static int
+test_flow_tables(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
+{
+    flow_tables_format(stdout);
+    return EXIT_SUCCESS;
+}
+
+static int
+test_flow_tables_check(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
+{
+    return flow_tables_check(stdout) ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+static const struct {
+    const char *name;
+    int (*run)(int argc, char *argv[]);
+} commands[] = {
+    { "pipeline", test_pipeline },
+    { "flow-tables", test_flow_tables },
+    { "flow-tables-check", test_flow_tables_check },
+    { "ofsync", test_ofsync },
+    { "trace", test_trace },
+};
 
 int
 main(int argc, char *argv[])
 {
     set_program_name(argv[0]);
-    if (argc == 2 && !strcmp(argv[1], "pipeline")) {
-        test_pipeline();
-    } else if (argc == 2 && !strcmp(argv[1], "flow-tables")) {
-        flow_tables_format(stdout);
-    } else if (argc == 2 && !strcmp(argv[1], "flow-tables-check")) {
-        return flow_tables_check(stdout) ? EXIT_SUCCESS : EXIT_FAILURE;
-    } else if (argc > 1 && !strcmp(argv[1], "trace")) {
-        return test_trace(argc - 2, argv + 2);
-    } else {
-        fprintf(stderr, "usage: %s pipeline|flow-tables|flow-tables-check"
-                "|trace\n", argv[0]);
-        return EXIT_FAILURE;
+    for (size_t i = 0; argc > 1 && i < ARRAY_SIZE(commands); i++) {
+        if (!strcmp(argv[1], commands[i].name)) {
+            return commands[i].run(argc - 2, argv + 2);
+        }
     }
-    return EXIT_SUCCESS;
+    fprintf(stderr, "usage: %s COMMAND [ARG...], where COMMAND is one of:\n",
+            argv[0]);
+    for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
+        fprintf(stderr, "  %s\n", commands[i].name);
+    }
+    return EXIT_FAILURE;
 }

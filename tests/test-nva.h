@@ -9,6 +9,7 @@
 
 #include <netinet/in.h>
 
+int test_ofsync(int argc, char *argv[]);
 int test_trace(int argc, char *argv[]);
 
 /* Parses an IPv4 (to v4-mapped form) or IPv6 address. */
