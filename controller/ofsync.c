@@ -537,11 +537,13 @@ handle_flush(struct ofsync *os, struct ofsync_request *req, enum ofptype type)
 
 static void
 handle_count(struct ofsync *os, struct ofsync_request *req,
-             const struct ofp_header *oh)
+             const struct ofp_header *oh, enum ofptype type)
 {
     struct ofputil_aggregate_stats stats;
 
-    if (!ofputil_decode_aggregate_stats_reply(&stats, oh)) {
+    /* The decoder takes anything for an answer, even an error. */
+    if (type == OFPTYPE_AGGREGATE_STATS_REPLY
+        && !ofputil_decode_aggregate_stats_reply(&stats, oh)) {
         os->class->counted(os, req->cookie, stats.packet_count,
                            stats.byte_count, os->aux);
     }
@@ -586,7 +588,7 @@ ofsync_handle(struct ofsync *os, const struct ofp_header *oh)
         ofsync_dump_meters__(os, oh, req);
         break;
     case OFSYNC_REQ_COUNT:
-        handle_count(os, req, oh);
+        handle_count(os, req, oh, type);
         break;
     default:
         OVS_NOT_REACHED();
