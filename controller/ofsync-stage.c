@@ -370,8 +370,12 @@ ofsync_stage_handle__(struct ofsync_stage *stage, const struct ofp_header *oh,
         enum ofperr error = ofperr_decode_msg(oh, NULL);
 
         if (error == OFPERR_OFPBFC_TIMEOUT
-            && stage->state == OFSYNC_STAGE_STAGED) {
-            /* It lay there for too long; it can be staged again. */
+            && (stage->state == OFSYNC_STAGE_STAGED
+                || stage->state == OFSYNC_STAGE_STALE)) {
+            /* It lay there for too long; it can be staged again.  The switch
+             * has nothing left that could be discarded. */
+            ofsync_request_remove__(stage->os, req);
+            stage->req = NULL;
             set_state(stage, OFSYNC_STAGE_STALE);
         } else if (stage->state == OFSYNC_STAGE_OPENING
                    || stage->state == OFSYNC_STAGE_STAGED) {
