@@ -447,8 +447,8 @@ ofsync_is_synced(const struct ofsync *os)
 bool
 ofsync_is_confirmed(const struct ofsync *os)
 {
-    return (os->state == OFSYNC_UP && !os->n_flushes && !os->meters_dirty
-            && !os->want_resync && ovs_list_is_empty(&os->pending));
+    return (os->state == OFSYNC_UP && !os->n_flushes && !os->n_commits
+            && !os->meters_dirty && !os->want_resync && ovs_list_is_empty(&os->pending));
 }
 
 void
