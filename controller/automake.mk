@@ -58,6 +58,8 @@ controller_libnva_a_SOURCES = \
 	controller/pipeline.h \
 	controller/topology.c \
 	controller/topology.h \
+	controller/trace.c \
+	controller/trace.h \
 	controller/wiring.c \
 	controller/wiring.h
 controller_libnva_a_CFLAGS = $(AM_CFLAGS) $(LIBEVENT_CFLAGS)

@@ -91,8 +91,16 @@ request_dumps(struct ofsync *os)
 void
 ofsync_dump_start__(struct ofsync *os)
 {
+    struct ofsync_meter *meter;
+
     COVERAGE_INC(ofsync_dump);
     ofsync_dump_abort__(os);
+
+    /* What has been sent may have been refused: only the dump tells. */
+    HMAP_FOR_EACH (meter, node, &os->meters) {
+        meter->installed = false;
+        meter->dirty = true;
+    }
 
     os->dump = xzalloc(sizeof *os->dump);
     hmap_init(&os->dump->missing);

@@ -64,6 +64,7 @@ struct ofsync {
     struct hmap meters;         /* Contains "struct ofsync_meter"s. */
     struct hmap requests;       /* Contains "struct ofsync_request"s. */
     unsigned int n_flushes;     /* Requests of type OFSYNC_REQ_FLUSH. */
+    unsigned int n_commits;     /* Stages whose COMMIT is not answered. */
     struct ovs_list pending;    /* Flow mods to send: "struct ofpbuf"s. */
     bool meters_dirty;          /* Some of 'meters' must be sent. */
     bool confirmed;             /* What was last told to the owner. */

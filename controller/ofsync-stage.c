@@ -144,8 +144,16 @@ ofsync_stage_open(struct ofsync_stage *stage)
     ofsync_bundle_ctrl__(os, stage->bundle, OFPBCT_CLOSE_REQUEST, xid);
 }
 
-/* Forgets what the switch has of 'stage', having it discard that if it has
- * not been committed. */
+/* Forgets what the switch has of 'stage'. */
+static void
+forget_bundle(struct ofsync_stage *stage)
+{
+    stage->os->n_commits -= stage->state == OFSYNC_STAGE_COMMITTING;
+    ofsync_request_remove__(stage->os, stage->req);
+    stage->req = NULL;
+}
+
+/* The same, having the switch discard it if it has not been committed. */
 static void
 drop_bundle(struct ofsync_stage *stage)
 {
@@ -153,8 +161,7 @@ drop_bundle(struct ofsync_stage *stage)
         struct ofsync *os = stage->os;
         ovs_be32 xid = stage->req->xid;
 
-        ofsync_request_remove__(os, stage->req);
-        stage->req = NULL;
+        forget_bundle(stage);
         if (os->state == OFSYNC_UP
             && (stage->state == OFSYNC_STAGE_OPENING
                 || stage->state == OFSYNC_STAGE_STAGED
@@ -204,7 +211,9 @@ ofsync_stage_commit(struct ofsync_stage *stage)
         ofsync_bundle_ctrl__(os, stage->bundle, OFPBCT_COMMIT_REQUEST,
                              stage->req->xid);
         stage->state = OFSYNC_STAGE_COMMITTING;
+        os->n_commits++;
         adopt(stage, true);
+        ofsync_check_confirmation__(os);
         return;
     }
 
@@ -355,6 +364,23 @@ refuse(struct ofsync_stage *stage, const char *error)
     set_state(stage, OFSYNC_STAGE_REFUSED);
 }
 
+/* The COMMIT of 'stage' has been answered, by 'error' if it was refused.  The
+ * owner may destroy 'stage' when it is told. */
+static void
+end_commit(struct ofsync_stage *stage, enum ofsync_stage_state state,
+           const char *error)
+{
+    struct ofsync *os = stage->os;
+
+    forget_bundle(stage);
+    if (state == OFSYNC_STAGE_REFUSED) {
+        refuse(stage, error);
+    } else {
+        set_state(stage, state);
+    }
+    ofsync_check_confirmation__(os);
+}
+
 static void
 handle_bundle_reply(struct ofsync_stage *stage, const struct ofp_header *oh)
 {
@@ -368,9 +394,7 @@ handle_bundle_reply(struct ofsync_stage *stage, const struct ofp_header *oh)
         set_state(stage, OFSYNC_STAGE_STAGED);
     } else if (bc.type == OFPBCT_COMMIT_REPLY
                && stage->state == OFSYNC_STAGE_COMMITTING) {
-        ofsync_request_remove__(stage->os, stage->req);
-        stage->req = NULL;
-        set_state(stage, OFSYNC_STAGE_COMMITTED);
+        end_commit(stage, OFSYNC_STAGE_COMMITTED, NULL);
     }
 }
 
@@ -387,8 +411,11 @@ ofsync_stage_handle__(struct ofsync_stage *stage, const struct ofp_header *oh,
         enum ofperr error = ofperr_decode_msg(oh, NULL);
 
         if (error == OFPERR_OFPBFC_TIMEOUT
-            && stage->state == OFSYNC_STAGE_STAGED) {
-            /* It lay there for too long; it can be staged again. */
+            && (stage->state == OFSYNC_STAGE_STAGED
+                || stage->state == OFSYNC_STAGE_STALE)) {
+            /* It lay there for too long; it can be staged again.  The switch
+             * has nothing left that could be discarded. */
+            forget_bundle(stage);
             set_state(stage, OFSYNC_STAGE_STALE);
         } else if (stage->state == OFSYNC_STAGE_OPENING
                    || stage->state == OFSYNC_STAGE_STAGED) {
@@ -401,15 +428,12 @@ ofsync_stage_handle__(struct ofsync_stage *stage, const struct ofp_header *oh,
                    && error == OFPERR_OFPBFC_MSG_FAILED) {
             char *s = xstrdup(req->error);
 
-            ofsync_request_remove__(stage->os, req);
-            stage->req = NULL;
-            refuse(stage, s);
+            end_commit(stage, OFSYNC_STAGE_REFUSED, s);
             free(s);
         } else if (stage->state == OFSYNC_STAGE_COMMITTING
                    && error == OFPERR_OFPBFC_BAD_ID) {
-            ofsync_request_remove__(stage->os, req);
-            stage->req = NULL;
-            refuse(stage, "the staged bundle is not there any more");
+            end_commit(stage, OFSYNC_STAGE_REFUSED,
+                       "the staged bundle is not there any more");
         }
     } else if (type == OFPTYPE_BUNDLE_CONTROL) {
         handle_bundle_reply(stage, oh);

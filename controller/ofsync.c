@@ -442,8 +442,8 @@ ofsync_is_synced(const struct ofsync *os)
 bool
 ofsync_is_confirmed(const struct ofsync *os)
 {
-    return (os->state == OFSYNC_UP && !os->n_flushes && !os->meters_dirty
-            && !os->want_resync && ovs_list_is_empty(&os->pending));
+    return (os->state == OFSYNC_UP && !os->n_flushes && !os->n_commits
+            && !os->meters_dirty && !os->want_resync && ovs_list_is_empty(&os->pending));
 }
 
 void
@@ -538,14 +538,15 @@ handle_flush(struct ofsync *os, struct ofsync_request *req, enum ofptype type)
 
 static void
 handle_count(struct ofsync *os, struct ofsync_request *req,
-             const struct ofp_header *oh)
+             const struct ofp_header *oh, enum ofptype type)
 {
     struct ofpbuf msg = ofpbuf_const_initializer(oh, ntohs(oh->length));
     struct ofputil_meter_stats stats;
     struct ofpbuf bands;
 
     ofpbuf_init(&bands, 64);
-    if (!req->error && !ofputil_decode_meter_stats(&msg, &stats, &bands)) {
+    if (type == OFPTYPE_METER_STATS_REPLY
+        && !ofputil_decode_meter_stats(&msg, &stats, &bands)) {
         os->class->counted(os, req->cookie, stats.packet_in_count,
                            stats.byte_in_count, os->aux);
     }
@@ -591,7 +592,7 @@ ofsync_handle(struct ofsync *os, const struct ofp_header *oh)
         ofsync_dump_meters__(os, oh, req);
         break;
     case OFSYNC_REQ_COUNT:
-        handle_count(os, req, oh);
+        handle_count(os, req, oh, type);
         break;
     default:
         OVS_NOT_REACHED();
@@ -627,6 +628,26 @@ ofsync_count_flows(const struct ofsync *os)
         n += unit->flows->n;
     }
     return n;
+}
+
+const struct flow_entry *
+ofsync_lookup(const struct ofsync *os, uint8_t table, const struct flow *flow)
+{
+    const struct flow_entry *best = NULL;
+    const struct ofsync_unit *unit;
+
+    HMAP_FOR_EACH (unit, node, &os->units) {
+        for (size_t i = 0; i < unit->flows->n; i++) {
+            const struct flow_entry *fe = &unit->flows->flows[i];
+
+            if (fe->table == table
+                && (!best || fe->priority > best->priority)
+                && minimatch_matches_flow(&fe->match, flow)) {
+                best = fe;
+            }
+        }
+    }
+    return best;
 }
 
 void

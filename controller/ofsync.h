@@ -24,6 +24,8 @@
 #include <stdint.h>
 
 struct ds;
+struct flow;
+struct flow_entry;
 struct flow_list;
 struct ofp_header;
 struct ofpbuf;
@@ -119,6 +121,12 @@ void ofsync_count(struct ofsync *, uint64_t cookie, uint32_t meter);
 
 /* Number of flows that are wanted.  O(units). */
 size_t ofsync_count_flows(const struct ofsync *);
+
+/* Returns the flow that a packet with 'flow' is wanted to match in 'table',
+ * the one with the highest priority; null if there is none.  Valid until a
+ * unit changes.  Walks all flows: for debugging, see trace.h. */
+const struct flow_entry *ofsync_lookup(const struct ofsync *, uint8_t table,
+                                       const struct flow *flow);
 
 /* Prints the desired flows, sorted, one a line. */
 void ofsync_format(const struct ofsync *, struct ds *);

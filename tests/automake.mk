@@ -1,5 +1,11 @@
 check_PROGRAMS += tests/test-nva
-tests_test_nva_SOURCES = tests/test-nva.c
+tests_test_nva_SOURCES = \
+	tests/fake-switch.c \
+	tests/fake-switch.h \
+	tests/test-nva.c \
+	tests/test-nva.h \
+	tests/test-ofsync.c \
+	tests/test-trace.c
 tests_test_nva_LDADD = $(NVA_LDADD)
 
 check_PROGRAMS += tests/test-loop
@@ -10,7 +16,10 @@ TESTSUITE_AT = \
 	tests/testsuite.at \
 	tests/nva-macros.at \
 	tests/loop.at \
-	tests/nva-ctl.at
+	tests/nva-ctl.at \
+	tests/ofsync-stage.at \
+	tests/ofsync.at \
+	tests/trace.at
 TESTSUITE = $(srcdir)/tests/testsuite
 EXTRA_DIST += $(TESTSUITE_AT) $(TESTSUITE) tests/package.m4
 DISTCLEANFILES += tests/atconfig tests/atlocal

@@ -5,6 +5,8 @@
 
 #include <config.h>
 
+#include "test-nva.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,8 +18,8 @@
 #include "pipeline.h"
 #include "util.h"
 
-static struct in6_addr
-ip(const char *s)
+struct in6_addr
+test_ip(const char *s)
 {
     struct in6_addr a;
     ovs_be32 v4;
@@ -53,22 +55,22 @@ print_list(const char *title, struct flow_list *fl)
 }
 
 /* Prints all flows of a small scene. */
-static void
-test_pipeline(void)
+static int
+test_pipeline(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
 {
     struct topology t;
     struct nve *hv1, *hv2;
     struct vn *vn;
     struct port *port;
-    struct in6_addr ips[] = { ip("10.0.0.1"), ip("fd00::1") };
+    struct in6_addr ips[] = { test_ip("10.0.0.1"), test_ip("fd00::1") };
 
     topology_init(&t);
     hv1 = topology_add_nve(&t, "hv1", 0x11);
-    hv1->ips[hv1->n_ips++] = ip("192.0.2.1");
+    hv1->ips[hv1->n_ips++] = test_ip("192.0.2.1");
     hv2 = topology_add_nve(&t, "hv2", 0x12);
     hv2->encap = ENCAP_VXLAN;
-    hv2->ips[hv2->n_ips++] = ip("192.0.2.2");
-    hv2->ips[hv2->n_ips++] = ip("2001:db8::2");
+    hv2->ips[hv2->n_ips++] = test_ip("192.0.2.2");
+    hv2->ips[hv2->n_ips++] = test_ip("2001:db8::2");
     vn = topology_add_vn(&t, "blue", 0x21);
     vn->vni = 5001;
     vn->responder_rate = 100;
@@ -97,22 +99,46 @@ test_pipeline(void)
     print_list("redirect", pipeline_move_redirect(port, 0x41, hv2, 0,
                                                   u16_to_ofp(10)));
     topology_uninit(&t);
+    return EXIT_SUCCESS;
 }
+
+static int
+test_flow_tables(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
+{
+    flow_tables_format(stdout);
+    return EXIT_SUCCESS;
+}
+
+static int
+test_flow_tables_check(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
+{
+    return flow_tables_check(stdout) ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+static const struct {
+    const char *name;
+    int (*run)(int argc, char *argv[]);
+} commands[] = {
+    { "pipeline", test_pipeline },
+    { "flow-tables", test_flow_tables },
+    { "flow-tables-check", test_flow_tables_check },
+    { "ofsync", test_ofsync },
+    { "trace", test_trace },
+};
 
 int
 main(int argc, char *argv[])
 {
     set_program_name(argv[0]);
-    if (argc == 2 && !strcmp(argv[1], "pipeline")) {
-        test_pipeline();
-    } else if (argc == 2 && !strcmp(argv[1], "flow-tables")) {
-        flow_tables_format(stdout);
-    } else if (argc == 2 && !strcmp(argv[1], "flow-tables-check")) {
-        return flow_tables_check(stdout) ? EXIT_SUCCESS : EXIT_FAILURE;
-    } else {
-        fprintf(stderr, "usage: %s pipeline|flow-tables|flow-tables-check\n",
-                argv[0]);
-        return EXIT_FAILURE;
+    for (size_t i = 0; argc > 1 && i < ARRAY_SIZE(commands); i++) {
+        if (!strcmp(argv[1], commands[i].name)) {
+            return commands[i].run(argc - 2, argv + 2);
+        }
     }
-    return EXIT_SUCCESS;
+    fprintf(stderr, "usage: %s COMMAND [ARG...], where COMMAND is one of:\n",
+            argv[0]);
+    for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
+        fprintf(stderr, "  %s\n", commands[i].name);
+    }
+    return EXIT_FAILURE;
 }

@@ -1,0 +1,68 @@
+/* Copyright (c) 2026 The ovs-nva authors.
+ * SPDX-License-Identifier: Apache-2.0 */
+
+#ifndef FAKE_SWITCH_H
+#define FAKE_SWITCH_H 1
+
+/* The part of Open vSwitch that an ofsync talks to: flows, bundles, meters,
+ * flow and aggregate statistics, and errors on demand.
+ *
+ * Messages are carried out when they are sent; the answers wait until
+ * fake_switch_answer(). */
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "openvswitch/hmap.h"
+#include "openvswitch/list.h"
+#include "openvswitch/ofp-errors.h"
+#include "svec.h"
+
+struct ds;
+struct ofpbuf;
+struct ofsync;
+
+/* What to refuse next, once. */
+struct fake_switch_fault {
+    enum ofperr add;            /* A flow mod when it is put in a bundle. */
+    enum ofperr commit;         /* A bundle. */
+    enum ofperr meter;          /* A meter mod. */
+    enum ofperr stats;          /* A request for statistics. */
+};
+
+struct fake_switch {
+    struct hmap flows;          /* Contains "struct fake_flow"s by hash. */
+    struct hmap meters;         /* Contains "struct fake_meter"s by id. */
+    struct hmap bundles;        /* Contains "struct fake_bundle"s by id. */
+    struct ovs_list replies;    /* Contains "struct ofpbuf"s. */
+    struct ds *log;             /* What arrives, one line each, if nonnull. */
+    struct svec adds;           /* Lines of the log that will be sorted. */
+    struct fake_switch_fault fault;
+    unsigned int n_flow_mods;   /* How many have arrived. */
+};
+
+void fake_switch_init(struct fake_switch *);
+void fake_switch_uninit(struct fake_switch *);
+
+/* Carries out 'msg' and frees it. */
+void fake_switch_receive(struct fake_switch *, struct ofpbuf *msg);
+
+/* Hands all answers over to 'os' that are there now.  Returns false if there
+ * were none. */
+bool fake_switch_answer(struct fake_switch *, struct ofsync *os);
+
+/* The session is gone, and with it bundles and answers. */
+void fake_switch_disconnect(struct fake_switch *);
+
+/* All bundles that have not been committed expire. */
+void fake_switch_expire(struct fake_switch *);
+
+/* Adds a flow in ovs-ofctl syntax behind the controller's back. */
+void fake_switch_add_flow(struct fake_switch *, const char *flow);
+
+/* The flows with 'cookie' have seen packets of 100 bytes. */
+void fake_switch_traffic(struct fake_switch *, uint64_t cookie, int n_packets);
+
+/* Prints meters and flows, sorted. */
+void fake_switch_format(const struct fake_switch *, struct ds *);
+
+#endif /* fake-switch.h */

@@ -1,0 +1,18 @@
+/* Copyright (c) 2026 The ovs-nva authors.
+ * SPDX-License-Identifier: Apache-2.0 */
+
+#ifndef TEST_NVA_H
+#define TEST_NVA_H 1
+
+/* Subcommands of test-nva that have a file of their own, and what they share.
+ * Each takes the arguments after its name and returns an exit status. */
+
+#include <netinet/in.h>
+
+int test_ofsync(int argc, char *argv[]);
+int test_trace(int argc, char *argv[]);
+
+/* Parses an IPv4 (to v4-mapped form) or IPv6 address. */
+struct in6_addr test_ip(const char *);
+
+#endif /* test-nva.h */
