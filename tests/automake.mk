@@ -6,10 +6,17 @@ check_PROGRAMS += tests/test-loop
 tests_test_loop_SOURCES = tests/peer.c tests/peer.h tests/test-loop.c
 tests_test_loop_LDADD = $(NVA_LDADD)
 
+check_PROGRAMS += tests/test-hvdb
+tests_test_hvdb_SOURCES = tests/test-hvdb.c
+tests_test_hvdb_LDADD = $(NVA_LDADD)
+
 TESTSUITE_AT = \
 	tests/testsuite.at \
 	tests/nva-macros.at \
+	tests/sandbox-macros.at \
 	tests/loop.at \
+	tests/hvdb.at \
+	tests/hvdb-rubbish.py \
 	tests/nva-ctl.at
 TESTSUITE = $(srcdir)/tests/testsuite
 EXTRA_DIST += $(TESTSUITE_AT) $(TESTSUITE) tests/package.m4
