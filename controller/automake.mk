@@ -16,6 +16,8 @@ controller_libnva_a_SOURCES = \
 	controller/hvdb-plan.h \
 	controller/hvdb-schema.c \
 	controller/hvdb-schema.h \
+	controller/hvdb-view.c \
+	controller/hvdb-view.h \
 	controller/hvdb.c \
 	controller/hvdb.h \
 	controller/loop-framer.c \

@@ -7,37 +7,28 @@
 #include <ctype.h>
 #include <limits.h>
 #include <string.h>
-#include "hash.h"
 #include "hvdb-plan.h"
 #include "hvdb-schema.h"
+#include "hvdb-view.h"
 #include "jsonrpc.h"
 #include "loop.h"
 #include "openvswitch/dynamic-string.h"
 #include "openvswitch/json.h"
 #include "openvswitch/vlog.h"
 #include "ovsdb-replica.h"
-#include "smap.h"
 #include "util.h"
-#include "uuid.h"
-#include "uuidset.h"
 
 VLOG_DEFINE_THIS_MODULE(hvdb);
 
 /* From an event to a callback: a "monitor" reply makes a new replica, an
- * "update" changes it and yields a list of changed rows.  From these follow,
- * in this order, the interfaces (hvdb_rewalk() if the bridge's set of ports
- * changed, otherwise row by row), the facts, and what is to be written
+ * "update" changes it and yields a list of changed rows, from which the view
+ * derives what callbacks report and whether there may be something to write
  * (hvdb_consider()).
  *
- * An interface is on the integration bridge if its UUID is in 'members', and a
- * port if it is in 'ports'.  The 'struct hvdb_interface's are copies, so that
- * they outlive the replica, against whose successor they are compared after a
- * reconnection.
- *
- * Writing: 'dirty' means that something changed that hvdb_plan() looks at.  At
- * most one transaction is outstanding.  The database may send the reply before
- * the update that shows what it did, so after the reply we wait for an update
- * before we look again. */
+ * Writing: the view is 'dirty' if something changed that hvdb_plan() looks at.
+ * At most one transaction is outstanding.  The database may send the reply
+ * before the update that shows what it did, so after the reply we wait for an
+ * update before we look again. */
 
 static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 20);
 
@@ -64,27 +55,13 @@ struct hvdb {
     char *name;
     enum hvdb_state state;
     struct json *monitor_id;    /* Outstanding "monitor" request, or null. */
-    struct ovsdb_replica *db;   /* Null before the first snapshot. */
     bool busy;                  /* In a callback or about to make one? */
 
-    /* The integration bridge. */
-    struct uuid bridge;         /* Its row, zero if there is none. */
-    struct uuidset ports;       /* Ports of the bridge. */
-    struct uuidset members;     /* Interfaces of these ports. */
-    struct uuidset ours;        /* See 'struct hvdb_plan_input'. */
-    struct hmap interfaces;     /* 'struct iface's by name. */
-
-    /* Facts. */
-    bool facts_changed;
-    struct smap external_ids;
-    char *ovs_version;
-    char *manager_target;
-    uint64_t datapath_id;
+    struct hvdb_view view;
 
     /* Writing. */
     struct hvdb_wanted *wanted; /* Null until the owner says. */
     bool wanted_changed;        /* Not acted upon yet. */
-    bool dirty;
     bool settled;
     bool updated;               /* An update since the transaction was sent? */
     struct json *txn_id;        /* Outstanding "transact" request, or null. */
@@ -94,13 +71,6 @@ struct hvdb {
     long long int wait_until;   /* Same, in absolute time; 0 if unknown yet. */
     bool wait_for_change;       /* A change ends the wait. */
 };
-
-struct iface {
-    struct hvdb_interface up;
-    struct uuid owner;          /* The row that it is a copy of. */
-};
-
-static void hvdb_consider(struct hvdb *);
 
 /* Returns a copy of 's', which came from the peer, for use in a log. */
 static char *
@@ -123,6 +93,8 @@ hvdb_reset(struct hvdb *hvdb, char *reason)
 {
     VLOG_WARN_RL(&rl, "%s: %s; dropping the connection", hvdb->name, reason);
     hvdb->state = HVDB_RESETTING;
+    hvdb->settled = false;
+    hvdb->wait_ms = 0;
     loop_conn_reset(hvdb->conn, reason);
     free(reason);
 }
@@ -184,311 +156,13 @@ wanted_equals(const struct hvdb_wanted *a, const struct hvdb_wanted *b)
     return true;
 }
 
-/* Interfaces. */
-
-static void
-interface_uninit(struct hvdb_interface *iface)
-{
-    free(iface->name);
-    free(iface->type);
-    free(iface->error);
-    free(iface->iface_id);
-    free(iface->attached_mac);
-    free(iface->iface_id_ver);
-    free(iface->vm_uuid);
-}
-
-static char *
-dup_external_id(const struct ovsdb_row *row, const char *key)
-{
-    return nullable_xstrdup(
-        ovsdb_row_map_find(row, HVDB_INTERFACE_EXTERNAL_IDS, key));
-}
-
-static void
-interface_init(struct hvdb_interface *iface, const struct ovsdb_row *row)
-{
-    int64_t ofport = (ovsdb_row_count(row, HVDB_INTERFACE_OFPORT)
-                      ? ovsdb_row_get_integer(row, HVDB_INTERFACE_OFPORT, 0)
-                      : 0);
-
-    iface->name = xstrdup(ovsdb_row_get_string(row, HVDB_INTERFACE_NAME, 0));
-    iface->type = xstrdup(ovsdb_row_get_string(row, HVDB_INTERFACE_TYPE, 0));
-    iface->ofport = ofport < 0 || ofport > UINT16_MAX ? -1 : ofport;
-    iface->error = nullable_xstrdup(
-        ovsdb_row_first_string(row, HVDB_INTERFACE_ERROR));
-    iface->iface_id = dup_external_id(row, "iface-id");
-    iface->attached_mac = dup_external_id(row, "attached-mac");
-    iface->iface_id_ver = dup_external_id(row, "iface-id-ver");
-    iface->vm_uuid = dup_external_id(row, "vm-uuid");
-}
-
-static bool
-interface_equals(const struct hvdb_interface *a,
-                 const struct hvdb_interface *b)
-{
-    return (!strcmp(a->type, b->type)
-            && a->ofport == b->ofport
-            && nullable_string_is_equal(a->error, b->error)
-            && nullable_string_is_equal(a->iface_id, b->iface_id)
-            && nullable_string_is_equal(a->attached_mac, b->attached_mac)
-            && nullable_string_is_equal(a->iface_id_ver, b->iface_id_ver)
-            && nullable_string_is_equal(a->vm_uuid, b->vm_uuid));
-}
-
-static struct iface *
-find_iface(const struct hvdb *hvdb, const char *name)
-{
-    struct iface *iface;
-
-    HMAP_FOR_EACH_WITH_HASH (iface, up.name_node, hash_string(name, 0),
-                             &hvdb->interfaces) {
-        if (!strcmp(iface->up.name, name)) {
-            return iface;
-        }
-    }
-    return NULL;
-}
-
-static bool
-is_tunnel(const struct hvdb_interface *iface)
-{
-    const char *name = hvdb_plan_tunnel_name(iface->type);
-
-    return name && !strcmp(name, iface->name);
-}
-
-/* Reports that 'old' became 'new'. */
-static void
-report_interface(struct hvdb *hvdb, const struct hvdb_interface *old,
-                 const struct hvdb_interface *new)
-{
-    if ((old && is_tunnel(old)) || (new && is_tunnel(new))) {
-        hvdb->facts_changed = true;
-    }
-    hvdb->class->interface_changed(hvdb, old, new, hvdb->aux);
-}
-
-static void
-remove_iface(struct hvdb *hvdb, struct iface *iface)
-{
-    hmap_remove(&hvdb->interfaces, &iface->up.name_node);
-    report_interface(hvdb, &iface->up, NULL);
-    interface_uninit(&iface->up);
-    free(iface);
-}
-
-/* Takes over the row 'uuid' of an interface of the bridge.  One that was
- * deleted and added again under its name, in one transaction or while we were
- * away, is the same to us. */
-static void
-update_iface(struct hvdb *hvdb, const struct uuid *uuid)
-{
-    const struct ovsdb_row *row = ovsdb_replica_find(
-        hvdb->db, HVDB_T_INTERFACE, uuid);
-    struct hvdb_interface old;
-    struct iface *iface;
-
-    if (!row) {
-        return;
-    }
-
-    iface = find_iface(hvdb, ovsdb_row_get_string(row, HVDB_INTERFACE_NAME,
-                                                  0));
-    if (!iface) {
-        iface = xzalloc(sizeof *iface);
-        iface->owner = *uuid;
-        interface_init(&iface->up, row);
-        hmap_insert(&hvdb->interfaces, &iface->up.name_node,
-                    hash_string(iface->up.name, 0));
-        report_interface(hvdb, NULL, &iface->up);
-        return;
-    }
-
-    iface->owner = *uuid;
-    old = iface->up;
-    interface_init(&iface->up, row);
-    if (!interface_equals(&old, &iface->up)) {
-        report_interface(hvdb, &old, &iface->up);
-    }
-    interface_uninit(&old);
-}
-
-/* Removes the interface that was a copy of 'old', unless it belongs to another
- * row by now. */
-static void
-drop_iface(struct hvdb *hvdb, const struct ovsdb_row *old)
-{
-    struct iface *iface = find_iface(
-        hvdb, ovsdb_row_get_string(old, HVDB_INTERFACE_NAME, 0));
-
-    if (iface && uuid_equals(&iface->owner, &old->uuid)) {
-        remove_iface(hvdb, iface);
-    }
-}
-
-/* Returns true if the row that 'iface' is a copy of is on the bridge. */
-static bool
-iface_is_current(const struct hvdb *hvdb, const struct iface *iface)
-{
-    const struct ovsdb_row *row = ovsdb_replica_find(
-        hvdb->db, HVDB_T_INTERFACE, &iface->owner);
-
-    return (row
-            && uuidset_contains(&hvdb->members, &iface->owner)
-            && !strcmp(ovsdb_row_get_string(row, HVDB_INTERFACE_NAME, 0),
-                       iface->up.name));
-}
-
-static const struct ovsdb_row *
-find_bridge(const struct hvdb *hvdb)
-{
-    return ovsdb_replica_find(hvdb->db, HVDB_T_BRIDGE, &hvdb->bridge);
-}
-
-/* Finds anew which interfaces are on the bridge, and reports those that came
- * and went.  Interfaces that were there and still are are only looked at if
- * 'members' was emptied before. */
-static void
-hvdb_rewalk(struct hvdb *hvdb)
-{
-    const struct ovsdb_row *bridge = find_bridge(hvdb);
-    size_t n = bridge ? ovsdb_row_count(bridge, HVDB_BRIDGE_PORTS) : 0;
-    struct uuidset old = UUIDSET_INITIALIZER(&old);
-    struct uuidset_node *node;
-    struct iface *iface;
-
-    hmap_swap(&old.uuids, &hvdb->members.uuids);
-    uuidset_clear(&hvdb->ports);
-    for (size_t i = 0; i < n; i++) {
-        struct uuid uuid = ovsdb_row_get_uuid(bridge, HVDB_BRIDGE_PORTS, i);
-        const struct ovsdb_row *port = ovsdb_replica_find(
-            hvdb->db, HVDB_T_PORT, &uuid);
-        size_t m = port ? ovsdb_row_count(port, HVDB_PORT_INTERFACES) : 0;
-
-        uuidset_insert(&hvdb->ports, &uuid);
-        for (size_t j = 0; j < m; j++) {
-            struct uuid member = ovsdb_row_get_uuid(
-                port, HVDB_PORT_INTERFACES, j);
-
-            uuidset_insert(&hvdb->members, &member);
-        }
-    }
-
-    UUIDSET_FOR_EACH (node, &hvdb->members) {
-        if (!uuidset_contains(&old, &node->uuid)) {
-            update_iface(hvdb, &node->uuid);
-        }
-    }
-    uuidset_destroy(&old);
-    HMAP_FOR_EACH_SAFE (iface, up.name_node, &hvdb->interfaces) {
-        if (!iface_is_current(hvdb, iface)) {
-            remove_iface(hvdb, iface);
-        }
-    }
-}
-
-/* Looks for the wanted bridge among all. */
-static void
-hvdb_find_bridge(struct hvdb *hvdb)
-{
-    const struct ovsdb_row *row;
-
-    uuid_zero(&hvdb->bridge);
-    if (!hvdb->wanted) {
-        return;
-    }
-    HMAP_FOR_EACH (row, node,
-                   ovsdb_replica_get_rows(hvdb->db, HVDB_T_BRIDGE)) {
-        if (!strcmp(ovsdb_row_get_string(row, HVDB_BRIDGE_NAME, 0),
-                    hvdb->wanted->bridge)) {
-            hvdb->bridge = row->uuid;
-        }
-    }
-}
-
-/* A port of the bridge changed and the bridge did not. */
-static void
-process_port(struct hvdb *hvdb, const struct ovsdb_row *old,
-             const struct ovsdb_row *new)
-{
-    size_t n_old = old ? ovsdb_row_count(old, HVDB_PORT_INTERFACES) : 0;
-    size_t n_new = new ? ovsdb_row_count(new, HVDB_PORT_INTERFACES) : 0;
-    struct uuidset left = UUIDSET_INITIALIZER(&left);
-    struct uuidset_node *node;
-    struct iface *iface;
-
-    for (size_t i = 0; i < n_old; i++) {
-        struct uuid uuid = ovsdb_row_get_uuid(old, HVDB_PORT_INTERFACES, i);
-
-        uuidset_insert(&left, &uuid);
-        uuidset_find_and_delete(&hvdb->members, &uuid);
-    }
-    for (size_t i = 0; i < n_new; i++) {
-        struct uuid uuid = ovsdb_row_get_uuid(new, HVDB_PORT_INTERFACES, i);
-
-        uuidset_find_and_delete(&left, &uuid);
-        uuidset_insert(&hvdb->members, &uuid);
-        update_iface(hvdb, &uuid);
-    }
-
-    /* A row that is gone as well is the business of process_interfaces(). */
-    UUIDSET_FOR_EACH (node, &left) {
-        const struct ovsdb_row *row = ovsdb_replica_find(
-            hvdb->db, HVDB_T_INTERFACE, &node->uuid);
-
-        if (row) {
-            iface = find_iface(hvdb, ovsdb_row_get_string(
-                                   row, HVDB_INTERFACE_NAME, 0));
-            if (iface && !iface_is_current(hvdb, iface)) {
-                remove_iface(hvdb, iface);
-            }
-        }
-    }
-    uuidset_destroy(&left);
-}
-
-/* First what is there, then what is gone, see update_iface(). */
-static void
-process_interfaces(struct hvdb *hvdb, const struct ovsdb_changes *changes)
-{
-    for (size_t i = 0; i < changes->n; i++) {
-        const struct ovsdb_change *c = &changes->array[i];
-
-        if (c->table == HVDB_T_INTERFACE && c->new
-            && uuidset_contains(&hvdb->members, &c->new->uuid)) {
-            update_iface(hvdb, &c->new->uuid);
-        }
-    }
-    for (size_t i = 0; i < changes->n; i++) {
-        const struct ovsdb_change *c = &changes->array[i];
-
-        if (c->table == HVDB_T_INTERFACE && c->old
-            && (!c->new
-                || !ovsdb_row_equal(c->old, c->new, HVDB_INTERFACE_NAME))) {
-            drop_iface(hvdb, c->old);
-        }
-    }
-}
-
-/* Facts. */
-
-/* Makes '*s' be 'value', noting if that is a change. */
-static void
-update_string(struct hvdb *hvdb, char **s, const char *value)
-{
-    if (!nullable_string_is_equal(*s, value)) {
-        free(*s);
-        *s = nullable_xstrdup(value);
-        hvdb->facts_changed = true;
-    }
-}
+/* Reports. */
 
 static void
 update_name(struct hvdb *hvdb)
 {
     const char *conn_name = loop_conn_get_name(hvdb->conn);
-    const char *system_id = smap_get(&hvdb->external_ids, "system-id");
+    const char *system_id = smap_get(&hvdb->view.external_ids, "system-id");
 
     free(hvdb->name);
     if (system_id) {
@@ -502,194 +176,22 @@ update_name(struct hvdb *hvdb)
 }
 
 static void
-update_external_ids(struct hvdb *hvdb, const struct ovsdb_row *ovs)
+report_facts(struct hvdb *hvdb)
 {
-    size_t n = ovs ? ovsdb_row_count(ovs, HVDB_OVS_EXTERNAL_IDS) : 0;
-    struct smap ids = SMAP_INITIALIZER(&ids);
-
-    for (size_t i = 0; i < n; i++) {
-        smap_replace(&ids, ovsdb_row_get_string(ovs, HVDB_OVS_EXTERNAL_IDS, i),
-                     ovsdb_row_get_value_string(ovs, HVDB_OVS_EXTERNAL_IDS,
-                                                i));
-    }
-    if (!smap_equal(&ids, &hvdb->external_ids)) {
-        hmap_swap(&ids.map, &hvdb->external_ids.map);
-        hvdb->facts_changed = true;
+    if (hvdb->view.facts_changed) {
+        hvdb->view.facts_changed = false;
         update_name(hvdb);
-    }
-    smap_destroy(&ids);
-}
-
-static void
-update_datapath_id(struct hvdb *hvdb)
-{
-    const struct ovsdb_row *bridge = find_bridge(hvdb);
-    const char *s = (bridge
-                     ? ovsdb_row_first_string(bridge, HVDB_BRIDGE_DATAPATH_ID)
-                     : NULL);
-    unsigned long long int id;
-
-    if (!s || !str_to_ullong(s, 16, &id)) {
-        id = 0;
-    }
-    if (id != hvdb->datapath_id) {
-        hvdb->datapath_id = id;
-        hvdb->facts_changed = true;
-    }
-}
-
-/* Several managers may be up; the least target is taken, so that it is always
- * the same. */
-static void
-update_manager_target(struct hvdb *hvdb)
-{
-    const struct ovsdb_row *row;
-    const char *least = NULL;
-
-    HMAP_FOR_EACH (row, node,
-                   ovsdb_replica_get_rows(hvdb->db, HVDB_T_MANAGER)) {
-        const char *target = ovsdb_row_get_string(row, HVDB_MANAGER_TARGET, 0);
-
-        if (ovsdb_row_get_boolean(row, HVDB_MANAGER_IS_CONNECTED, 0)
-            && (!least || strcmp(target, least) < 0)) {
-            least = target;
-        }
-    }
-    update_string(hvdb, &hvdb->manager_target, least);
-}
-
-/* Returns the row of table Open_vSwitch, null if there is none. */
-static const struct ovsdb_row *
-find_ovs(const struct hvdb *hvdb)
-{
-    const struct hmap_node *node = hmap_first(
-        ovsdb_replica_get_rows(hvdb->db, HVDB_T_OVS));
-
-    return node ? CONTAINER_OF(node, struct ovsdb_row, node) : NULL;
-}
-
-/* Reports a change of the facts, including one that was noted before. */
-static void
-hvdb_update_facts(struct hvdb *hvdb)
-{
-    const struct ovsdb_row *ovs = find_ovs(hvdb);
-
-    update_external_ids(hvdb, ovs);
-    update_string(hvdb, &hvdb->ovs_version,
-                  ovs ? ovsdb_row_first_string(ovs, HVDB_OVS_OVS_VERSION)
-                  : NULL);
-    update_datapath_id(hvdb);
-    update_manager_target(hvdb);
-    if (hvdb->facts_changed) {
-        hvdb->facts_changed = false;
         hvdb->class->changed(hvdb, hvdb->aux);
     }
 }
 
-/* Changes. */
-
 static void
-note_our_port(struct hvdb *hvdb, const struct ovsdb_row *old,
-              const struct ovsdb_row *new)
+interface_changed(const struct hvdb_interface *old,
+                  const struct hvdb_interface *new, void *hvdb_)
 {
-    if (old && uuidset_find_and_delete(&hvdb->ours, &old->uuid)) {
-        hvdb->dirty = true;
-    }
-    if (new && hvdb_plan_is_our_port(new)) {
-        uuidset_insert(&hvdb->ours, &new->uuid);
-        hvdb->dirty = true;
-    }
-}
+    struct hvdb *hvdb = hvdb_;
 
-/* Returns true if the set of ports of the wanted bridge changed. */
-static bool
-note_bridge(struct hvdb *hvdb, const struct ovsdb_row *old,
-            const struct ovsdb_row *new)
-{
-    if (hvdb->wanted && new
-        && !strcmp(ovsdb_row_get_string(new, HVDB_BRIDGE_NAME, 0),
-                   hvdb->wanted->bridge)) {
-        bool same = uuid_equals(&hvdb->bridge, &new->uuid);
-
-        hvdb->bridge = new->uuid;
-        hvdb->dirty = true;
-        return (!same || !old
-                || !ovsdb_row_equal(old, new, HVDB_BRIDGE_PORTS));
-    } else if (old && uuid_equals(&hvdb->bridge, &old->uuid)) {
-        uuid_zero(&hvdb->bridge);
-        hvdb->dirty = true;
-        return true;
-    }
-    return false;
-}
-
-/* Notes what follows from a change for the state of 'hvdb' before anything is
- * reported.  Returns true if the set of ports of the bridge changed. */
-static bool
-note_change(struct hvdb *hvdb, const struct ovsdb_change *c)
-{
-    const struct ovsdb_row *row = c->new ? c->new : c->old;
-    struct iface *iface;
-
-    switch ((enum hvdb_table_id) c->table) {
-    case HVDB_T_BRIDGE:
-        return note_bridge(hvdb, c->old, c->new);
-
-    case HVDB_T_PORT:
-        note_our_port(hvdb, c->old, c->new);
-        break;
-
-    case HVDB_T_INTERFACE:
-        iface = find_iface(hvdb, ovsdb_row_get_string(
-                               row, HVDB_INTERFACE_NAME, 0));
-        if (iface && is_tunnel(&iface->up)) {
-            hvdb->dirty = true;
-        }
-        break;
-
-    case HVDB_T_OVS:
-    case HVDB_T_CONTROLLER:
-    case HVDB_T_FLOW_TABLE:
-        hvdb->dirty = true;
-        break;
-
-    case HVDB_T_MANAGER:
-    case HVDB_N_TABLES:
-    default:
-        break;
-    }
-    return false;
-}
-
-static void
-process_changes(struct hvdb *hvdb, const struct ovsdb_changes *changes)
-{
-    bool facts = false, rewalk = false;
-
-    for (size_t i = 0; i < changes->n; i++) {
-        const struct ovsdb_change *c = &changes->array[i];
-
-        rewalk |= note_change(hvdb, c);
-        facts |= (c->table == HVDB_T_OVS || c->table == HVDB_T_BRIDGE
-                  || c->table == HVDB_T_MANAGER);
-    }
-    if (rewalk) {
-        hvdb_rewalk(hvdb);
-    } else {
-        for (size_t i = 0; i < changes->n; i++) {
-            const struct ovsdb_change *c = &changes->array[i];
-            const struct ovsdb_row *row = c->new ? c->new : c->old;
-
-            if (c->table == HVDB_T_PORT
-                && uuidset_contains(&hvdb->ports, &row->uuid)) {
-                process_port(hvdb, c->old, c->new);
-            }
-        }
-    }
-    process_interfaces(hvdb, changes);
-    if (facts || hvdb->facts_changed) {
-        hvdb_update_facts(hvdb);
-    }
+    hvdb->class->interface_changed(hvdb, old, new, hvdb->aux);
 }
 
 /* Messages. */
@@ -718,7 +220,6 @@ process_snapshot(struct hvdb *hvdb, const struct json *tables)
     struct ovsdb_replica *db = ovsdb_replica_create(hvdb_schema,
                                                     HVDB_N_TABLES);
     char *error = ovsdb_replica_apply(db, tables, NULL);
-    const struct ovsdb_row *row;
 
     if (error) {
         ovsdb_replica_destroy(db);
@@ -729,18 +230,9 @@ process_snapshot(struct hvdb *hvdb, const struct json *tables)
 
     json_destroy(hvdb->monitor_id);
     hvdb->monitor_id = NULL;
-    ovsdb_replica_destroy(hvdb->db);
-    hvdb->db = db;
     hvdb->state = HVDB_SYNCED;
-    hvdb->dirty = true;
-    uuidset_clear(&hvdb->members);
-    uuidset_clear(&hvdb->ours);
-    HMAP_FOR_EACH (row, node, ovsdb_replica_get_rows(db, HVDB_T_PORT)) {
-        note_our_port(hvdb, NULL, row);
-    }
-    hvdb_find_bridge(hvdb);
-    hvdb_rewalk(hvdb);
-    hvdb_update_facts(hvdb);
+    hvdb_view_set_db(&hvdb->view, db);
+    report_facts(hvdb);
     hvdb->class->synced(hvdb, hvdb->aux);
 }
 
@@ -757,13 +249,15 @@ process_update(struct hvdb *hvdb, const struct json *params)
         return;
     }
 
-    error = ovsdb_replica_apply(hvdb->db, params->array.elems[1], &changes);
+    error = ovsdb_replica_apply(hvdb->view.db, params->array.elems[1],
+                                &changes);
     if (error) {
         hvdb_reset(hvdb, xasprintf("malformed update: %s", error));
         free(error);
     } else {
         hvdb->updated = true;
-        process_changes(hvdb, &changes);
+        hvdb_view_process(&hvdb->view, &changes);
+        report_facts(hvdb);
     }
     ovsdb_changes_destroy(&changes);
 }
@@ -781,7 +275,7 @@ hvdb_wait(struct hvdb *hvdb, int ms, bool for_change)
 static void
 send_transaction(struct hvdb *hvdb, struct json *txn, char *what)
 {
-    if (!nullable_string_is_equal(what, hvdb->last_what)) {
+    if (hvdb->settled || !nullable_string_is_equal(what, hvdb->last_what)) {
         VLOG_INFO_RL(&rl, "%s: %s: %s", hvdb->name,
                      hvdb->settled ? "repairing" : "writing", what);
     }
@@ -803,24 +297,23 @@ static void
 hvdb_write(struct hvdb *hvdb, bool again)
 {
     struct hvdb_plan_input in = {
-        .db = hvdb->db,
+        .db = hvdb->view.db,
         .wanted = hvdb->wanted,
-        .bridge = find_bridge(hvdb),
-        .ports = &hvdb->ports,
-        .ours = &hvdb->ours,
+        .bridge = hvdb_view_find_bridge(&hvdb->view),
+        .ports = &hvdb->view.ports,
+        .ours = &hvdb->view.ours,
     };
     struct ds what = DS_EMPTY_INITIALIZER;
     struct json *txn = hvdb_plan(&in, &what);
     char *printable = make_printable(ds_cstr(&what));
 
     ds_destroy(&what);
-    hvdb->dirty = false;
+    hvdb->view.dirty = false;
     hvdb->wait_ms = 0;
     if (!txn) {
-        hvdb->settled = find_ovs(hvdb) != NULL;
+        hvdb->settled = hvdb_view_find_ovs(&hvdb->view) != NULL;
     } else if (!again && hvdb->last_txn && json_equal(txn, hvdb->last_txn)) {
         hvdb_wait(hvdb, hvdb->settled ? RETRY_SOON_MS : RETRY_MS, false);
-        hvdb->settled = false;
         json_destroy(txn);
     } else {
         send_transaction(hvdb, txn, printable);
@@ -833,7 +326,7 @@ hvdb_write(struct hvdb *hvdb, bool again)
 static void
 hvdb_consider(struct hvdb *hvdb)
 {
-    if (!hvdb->dirty || !hvdb->wanted || hvdb->state != HVDB_SYNCED
+    if (!hvdb->view.dirty || !hvdb->wanted || hvdb->state != HVDB_SYNCED
         || hvdb->txn_id) {
         return;
     }
@@ -842,7 +335,7 @@ hvdb_consider(struct hvdb *hvdb)
         if (hvdb->wait_ms > RETRY_SOON_MS) {
             hvdb_wait(hvdb, RETRY_SOON_MS, false);
         }
-        hvdb->dirty = false;
+        hvdb->view.dirty = false;
         return;
     }
     hvdb_write(hvdb, false);
@@ -914,7 +407,7 @@ process_txn_reply(struct hvdb *hvdb, const struct jsonrpc_msg *msg)
          * is about.  An update is going to say. */
         hvdb_wait(hvdb, RETRY_MS, true);
     } else {
-        hvdb->dirty = true;
+        hvdb->view.dirty = true;
     }
     free(error);
 }
@@ -985,13 +478,10 @@ static void
 hvdb_apply_wanted(struct hvdb *hvdb)
 {
     hvdb->wanted_changed = false;
-    if (hvdb->state != HVDB_SYNCED) {
-        return;
-    }
-    hvdb_find_bridge(hvdb);
-    hvdb_rewalk(hvdb);
-    hvdb_update_facts(hvdb);
-    hvdb->dirty = true;
+    hvdb_view_set_bridge(&hvdb->view, hvdb->wanted->bridge,
+                         hvdb->state == HVDB_SYNCED);
+    report_facts(hvdb);
+    hvdb->view.dirty = true;
     hvdb->settled = false;
     hvdb->wait_ms = 0;
     json_destroy(hvdb->last_txn);
@@ -1049,7 +539,7 @@ hvdb_run(struct hvdb *hvdb, long long int now)
     if (!hvdb->wait_until) {
         hvdb->wait_until = now + hvdb->wait_ms;
     }
-    if (now >= hvdb->wait_until && !hvdb->txn_id) {
+    if (now >= hvdb->wait_until) {
         hvdb_write(hvdb, true);
     }
 }
@@ -1069,11 +559,7 @@ hvdb_create(const struct hvdb_class *class, void *aux)
 
     hvdb->class = class;
     hvdb->aux = aux;
-    uuidset_init(&hvdb->ports);
-    uuidset_init(&hvdb->members);
-    uuidset_init(&hvdb->ours);
-    hmap_init(&hvdb->interfaces);
-    smap_init(&hvdb->external_ids);
+    hvdb_view_init(&hvdb->view, interface_changed, hvdb);
     return hvdb;
 }
 
@@ -1103,31 +589,18 @@ hvdb_accept(struct loop_conn *conn, const struct hvdb_class *class, void *aux)
 void
 hvdb_destroy(struct hvdb *hvdb)
 {
-    struct iface *iface;
-
     if (!hvdb) {
         return;
     }
 
     ovs_assert(!hvdb->busy);
     loop_conn_close(hvdb->conn);
-    HMAP_FOR_EACH_POP (iface, up.name_node, &hvdb->interfaces) {
-        interface_uninit(&iface->up);
-        free(iface);
-    }
-    hmap_destroy(&hvdb->interfaces);
-    uuidset_destroy(&hvdb->ports);
-    uuidset_destroy(&hvdb->members);
-    uuidset_destroy(&hvdb->ours);
-    smap_destroy(&hvdb->external_ids);
+    hvdb_view_uninit(&hvdb->view);
     wanted_destroy(hvdb->wanted);
-    ovsdb_replica_destroy(hvdb->db);
     json_destroy(hvdb->monitor_id);
     json_destroy(hvdb->txn_id);
     json_destroy(hvdb->last_txn);
     free(hvdb->last_what);
-    free(hvdb->ovs_version);
-    free(hvdb->manager_target);
     free(hvdb->name);
     free(hvdb);
 }
@@ -1170,46 +643,48 @@ hvdb_is_synced(const struct hvdb *hvdb)
 bool
 hvdb_is_settled(const struct hvdb *hvdb)
 {
-    return hvdb->settled && !hvdb->dirty && !hvdb->wanted_changed;
+    return (hvdb->settled && !hvdb->view.dirty && !hvdb->wanted_changed
+            && !hvdb->wait_ms);
 }
 
 const char *
 hvdb_get_external_id(const struct hvdb *hvdb, const char *key)
 {
-    return smap_get(&hvdb->external_ids, key);
+    return smap_get(&hvdb->view.external_ids, key);
 }
 
 const char *
 hvdb_get_ovs_version(const struct hvdb *hvdb)
 {
-    return hvdb->ovs_version;
+    return hvdb->view.ovs_version;
 }
 
 uint64_t
 hvdb_get_datapath_id(const struct hvdb *hvdb)
 {
-    return hvdb->datapath_id;
+    return hvdb->view.datapath_id;
 }
 
 int64_t
 hvdb_get_tunnel_ofport(const struct hvdb *hvdb, const char *type)
 {
     const char *name = hvdb_plan_tunnel_name(type);
-    const struct iface *iface = name ? find_iface(hvdb, name) : NULL;
+    const struct hvdb_interface *iface = (
+        name ? hvdb_view_find_interface(&hvdb->view, name) : NULL);
 
-    return iface && is_tunnel(&iface->up) ? MAX(iface->up.ofport, 0) : 0;
+    return iface && hvdb_view_is_tunnel(iface) ? MAX(iface->ofport, 0) : 0;
 }
 
 const char *
 hvdb_get_manager_target(const struct hvdb *hvdb)
 {
-    return hvdb->manager_target;
+    return hvdb->view.manager_target;
 }
 
 const struct hmap *
 hvdb_get_interfaces(const struct hvdb *hvdb)
 {
-    return &hvdb->interfaces;
+    return &hvdb->view.interfaces;
 }
 
 const char *

@@ -12,16 +12,23 @@ check_PROGRAMS += tests/test-loop
 tests_test_loop_SOURCES = tests/peer.c tests/peer.h tests/test-loop.c
 tests_test_loop_LDADD = $(NVA_LDADD)
 
+check_PROGRAMS += tests/test-hvdb
+tests_test_hvdb_SOURCES = tests/test-hvdb.c
+tests_test_hvdb_LDADD = $(NVA_LDADD)
+
 TESTSUITE_AT = \
 	tests/testsuite.at \
 	tests/nva-macros.at \
+	tests/sandbox-macros.at \
+	tests/hvdb.at \
 	tests/loop.at \
 	tests/nva-ctl.at \
 	tests/ofsync-stage.at \
 	tests/ofsync.at \
 	tests/trace.at
 TESTSUITE = $(srcdir)/tests/testsuite
-EXTRA_DIST += $(TESTSUITE_AT) $(TESTSUITE) tests/package.m4
+EXTRA_DIST += $(TESTSUITE_AT) $(TESTSUITE) tests/package.m4 \
+	tests/hvdb-rubbish.py
 DISTCLEANFILES += tests/atconfig tests/atlocal
 
 AUTOTEST_PATH = tests:controller:utilities
