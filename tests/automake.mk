@@ -28,3 +28,8 @@ $(srcdir)/tests/package.m4: $(top_srcdir)/configure.ac
 	  echo 'm4_define([AT_PACKAGE_VERSION],[$(PACKAGE_VERSION)])'; \
 	  echo 'm4_define([AT_PACKAGE_STRING],[$(PACKAGE_STRING)])'; \
 	  echo 'm4_define([AT_PACKAGE_BUGREPORT],[$(PACKAGE_BUGREPORT)])'; } > $@
+
+# The system layer.
+TESTSUITE_AT += tests/system-macros.at
+TESTSUITE_AT += tests/system-traffic.at
+EXTRA_DIST += tests/nva-relay.py

@@ -508,8 +508,10 @@ run_once(struct traffic *t, const struct options *o)
     int status;
 
     traffic_io_start(t);
-    sleep_ms(o->warmup_ms);
-    t->count_ns = traffic_io_now();
+    if (o->warmup_ms) {
+        sleep_ms(o->warmup_ms);
+        t->count_ns = traffic_io_now();
+    }
     if (t->n_places > 1) {
         sleep_ms(o->lead_ms);
         ok = move(t, o);
