@@ -2,9 +2,14 @@ check_PROGRAMS += tests/test-nva
 tests_test_nva_SOURCES = tests/test-nva.c
 tests_test_nva_LDADD = $(NVA_LDADD)
 
+check_PROGRAMS += tests/test-loop
+tests_test_loop_SOURCES = tests/peer.c tests/peer.h tests/test-loop.c
+tests_test_loop_LDADD = $(NVA_LDADD)
+
 TESTSUITE_AT = \
 	tests/testsuite.at \
 	tests/nva-macros.at \
+	tests/loop.at \
 	tests/nva-ctl.at
 TESTSUITE = $(srcdir)/tests/testsuite
 EXTRA_DIST += $(TESTSUITE_AT) $(TESTSUITE) tests/package.m4

@@ -1,0 +1,131 @@
+/* Copyright (c) 2026 The ovs-nva authors.
+ * SPDX-License-Identifier: Apache-2.0 */
+
+#ifndef FLOW_TABLES_H
+#define FLOW_TABLES_H 1
+
+/* OpenFlow tables, registers and priorities of an NVE's integration bridge.
+ *
+ * This is the only place where a table number, a register or a priority is
+ * written.  The names appear in "ovs-ofctl --names dump-flows" (through
+ * Flow_Table in OVSDB), and Documentation/topics/pipeline.rst has the tables
+ * as flow_tables_format() prints them.
+ *
+ * The metadata field holds the VNI of the virtual network from classify on. */
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+/* Number, C name, name in OVSDB, fields read, registers written, purpose. */
+#define FLOW_TABLES                                                         \
+    FLOW_TABLE(0,  CLASSIFY, "classify", "in_port,tun_id",                  \
+               "metadata,origin",                                           \
+               "Find the virtual network and where a packet came from")     \
+    FLOW_TABLE(10, PORT_SECURITY, "port-security", "in_port", "",           \
+               "Drop what is not from the port's own MAC and IP addresses") \
+    FLOW_TABLE(11, ND_SECURITY, "nd-security", "in_port", "",               \
+               "The same for what neighbor discovery says")                 \
+    FLOW_TABLE(14, ACTIVATED, "activated", "in_port", "active",             \
+               "Mark the packets of a port whose move has been cut over")   \
+    FLOW_TABLE(15, ACTIVATION, "activation",                                \
+               "in_port,origin,metadata,active", "",                        \
+               "Cut over a move when its VM is heard at the new NVE")       \
+    FLOW_TABLE(28, RESPONDER_LIMIT, "responder-limit", "in_port", "",       \
+               "Meter ARP and ND requests of a port")                       \
+    FLOW_TABLE(30, RESPONDER, "responder", "metadata", "nd_mac",            \
+               "Answer ARP and ND for the addresses of a virtual network")  \
+    FLOW_TABLE(31, ND_REPLY, "nd-reply", "nd_mac", "nd_flags,nd_option",    \
+               "Turn a neighbor solicitation into its answer")              \
+    FLOW_TABLE(45, LOOKUP, "lookup", "", "",                                \
+               "Tell unicast from broadcast and multicast")                 \
+    FLOW_TABLE(50, MAPPING, "mapping", "metadata,origin",                   \
+               "place,port,encap",                                          \
+               "(virtual network, MAC) to a local port or a remote NVE")    \
+    FLOW_TABLE(60, FLOOD, "flood", "origin,metadata", "chunk",              \
+               "Split horizon: only what a VM sent goes into tunnels")      \
+    FLOW_TABLE(61, FLOOD_LOCAL, "flood-local", "metadata,chunk", "chunk",   \
+               "Copies for the virtual network's ports here")               \
+    FLOW_TABLE(62, FLOOD_REMOTE, "flood-remote", "metadata,chunk",          \
+               "chunk,encap",                                               \
+               "Copies for the virtual network's other NVEs")               \
+    FLOW_TABLE(70, OUTPUT, "output", "place,port,origin", "",               \
+               "Deliver to a port; from tunnel to tunnel only by redirect") \
+    FLOW_TABLE(71, TUNNEL, "tunnel", "encap,metadata", "",                  \
+               "Send through the tunnel port of an encapsulation")
+
+/* Register, C name, name in documents, contents. */
+#define FLOW_REGS                                                           \
+    FLOW_REG(1,  ND_FLAGS,  "nd_flags",  "flags of the answer")             \
+    FLOW_REG(2,  ND_OPTION, "nd_option", "option type of the answer")       \
+    FLOW_REG(9,  CHUNK,     "chunk",     "next part of a flood list")       \
+    FLOW_REG(10, ORIGIN,    "origin",    "0 from a VM, 1 from a tunnel")    \
+    FLOW_REG(11, PLACE,     "place",                                        \
+             "0 unknown, 1 local port, 2 remote NVE, 3 redirect")           \
+    FLOW_REG(12, PORT,      "port",      "OpenFlow port of place 1")        \
+    FLOW_REG(13, ENCAP,     "encap",     "1 Geneve, 2 VXLAN")               \
+    FLOW_REG(14, ACTIVE,    "active",    "1 if the move was cut over")
+
+/* xreg3 (reg6 and reg7) is not in the list above, for it is 64 bits wide. */
+#define FLOW_XREG_ND_MAC "xreg3"
+
+enum flow_table {
+#define FLOW_TABLE(ID, NAME, STRING, READS, WRITES, PURPOSE)                \
+    FLOW_TABLE_##NAME = ID,
+    FLOW_TABLES
+#undef FLOW_TABLE
+};
+
+/* FLOW_REG_ORIGIN and so on: the number of the register. */
+enum flow_reg {
+#define FLOW_REG(N, NAME, STRING, CONTENTS) FLOW_REG_##NAME = N,
+    FLOW_REGS
+#undef FLOW_REG
+};
+
+/* Values of registers. */
+enum flow_origin { FLOW_FROM_VM = 0, FLOW_FROM_TUNNEL = 1 };
+enum flow_place {
+    FLOW_PLACE_UNKNOWN = 0,
+    FLOW_PLACE_LOCAL = 1,
+    FLOW_PLACE_REMOTE = 2,
+    FLOW_PLACE_REDIRECT = 3     /* Remote, also for what a tunnel brought. */
+};
+
+/* Priorities, in all tables.  What a move learns in the data path is above
+ * what the controller installs for the same address, see MAPPING. */
+enum flow_priority {
+    FLOW_PRIO_DEFAULT = 0,
+    FLOW_PRIO_LOW = 50,
+    FLOW_PRIO_DENY = 80,
+    FLOW_PRIO_ALLOW = 90,
+    FLOW_PRIO_NORMAL = 100,
+    FLOW_PRIO_OVERRIDE = 110,
+    FLOW_PRIO_REDIRECT = 150,
+    FLOW_PRIO_LEARNED = 200
+};
+
+/* A frame to this address carries nothing but its source: "this VM is here
+ * now".  A bridge never forwards it (IEEE 802.1Q, table 8-1), so it reaches no
+ * VM and none can send it. */
+#define FLOW_ANNOUNCE_MAC "01:80:c2:00:00:01"
+
+/* Ethernet type of the controller's own probes of the underlay (IEEE 802
+ * local experimental EtherType 1). */
+#define FLOW_PROBE_ETH_TYPE 0x88b5
+
+/* Returns the name of table 'id', or null if there is none. */
+const char *flow_table_name(uint8_t id);
+
+/* Calls 'cb' for each table in pipeline order. */
+void flow_tables_for_each(void (*cb)(uint8_t id, const char *name, void *aux),
+                          void *aux);
+
+/* Prints the pipeline as reStructuredText. */
+void flow_tables_format(FILE *);
+
+/* Returns true if each register that a table reads is written by one before
+ * it; otherwise prints which is not to 'stream'. */
+bool flow_tables_check(FILE *);
+
+#endif /* flow-tables.h */

@@ -1,0 +1,766 @@
+/* Copyright (c) 2026 The ovs-nva authors.
+ * SPDX-License-Identifier: Apache-2.0 */
+
+#include <config.h>
+
+#include "move.h"
+
+#include <limits.h>
+#include <stdlib.h>
+
+#include "cookie.h"
+#include "coverage.h"
+#include "flow-list.h"
+#include "neighbor.h"
+#include "ofsync.h"
+#include "openvswitch/dynamic-string.h"
+#include "openvswitch/vlog.h"
+#include "pipeline.h"
+#include "sset.h"
+#include "util.h"
+#include "wiring.h"
+
+VLOG_DEFINE_THIS_MODULE(move);
+
+COVERAGE_DEFINE(move_done);
+COVERAGE_DEFINE(move_failed);
+COVERAGE_DEFINE(move_restaged);
+
+/* How often the counter of a redirect is read, and how many times in a row it
+ * must be still (V7).  Each reading is preceded by a nudge, so that it does
+ * not lag behind the data path. */
+#define DRAIN_INTERVAL_MS 25
+#define DRAIN_N_QUIET 4
+
+/* How long an NVE that is away may hold up the end of a redirect. */
+#define DRAIN_MAX_MS 30000
+
+/* A staged bundle is staged afresh before the switch's bundle-idle-timeout
+ * (600 s, see nva.c) ends. */
+#define RESTAGE_MS 240000
+
+static void act(struct move *, enum migration_action, long long int now,
+                long long int wall);
+
+static void
+step(struct move *move, enum migration_event event, long long int now,
+     long long int wall)
+{
+    act(move, migration_step(&move->migration, event, now), now, wall);
+}
+
+/* Units. */
+
+static uint64_t
+move_unit(const struct move *move)
+{
+    return cookie_make(COOKIE_MOVE, move->id);
+}
+
+static struct attachment *
+interface_at(const struct move *move, const struct nve *nve)
+{
+    return topology_find_attachment(move->topology, move->port->name, nve);
+}
+
+/* Returns what the NVE of 'part' needs for the move itself, before or after
+ * the cut-over; null for nothing. */
+static struct flow_list *
+part_list(const struct move_part *part, bool after)
+{
+    const struct move *move = part->move;
+    struct attachment *a = interface_at(move, part->nve);
+    int ip = topology_tunnel_address(part->nve, move->new_nve);
+
+    if (part == move->new_part) {
+        if (!a || (!after && move->immediate)) {
+            return NULL;
+        }
+        return (after ? pipeline_move_mark(move->id, a->ofport)
+                : pipeline_move_activation(move->port, move->id, a->ofport));
+    } else if (ip < 0) {
+        return NULL;
+    } else if (after) {
+        return (part == move->old_part
+                ? pipeline_move_redirect(move->port, move->id, move->new_nve,
+                                         ip)
+                : NULL);
+    } else if (move->immediate) {
+        return NULL;
+    } else {
+        return pipeline_move_arm(move->port, move->id, move->new_nve, ip,
+                                 part == move->old_part && a ? a->ofport : 0);
+    }
+}
+
+static void
+set_part(struct move_part *part, bool after)
+{
+    struct flow_list *fl = part_list(part, after);
+
+    ofsync_set(part->nve->ofsync, move_unit(part->move), fl);
+    flow_list_unref(fl);
+}
+
+/* Parts. */
+
+static struct move_part *
+add_part(struct move *move, struct nve *nve)
+{
+    struct move_part *part = xzalloc(sizeof *part);
+
+    part->move = move;
+    part->nve = nve;
+    ovs_list_push_back(&move->parts, &part->move_node);
+    ovs_list_push_back(&nve->move_parts, &part->nve_node);
+    move->n_parts++;
+    move->n_peers += move->n_parts > 2;
+    return part;
+}
+
+static void
+set_ready(struct move_part *part, bool ready)
+{
+    part->move->n_ready += ready - part->ready;
+    part->ready = ready;
+}
+
+static void
+set_committed(struct move_part *part)
+{
+    part->move->n_committed += !part->committed;
+    part->committed = true;
+}
+
+static bool
+is_connected(const struct nve *nve)
+{
+    return ofsync_is_synced(nve->ofsync);
+}
+
+/* Returns true if 'part' is prepared as far as it can be: a peer that is away
+ * holds up nobody, the new NVE must be there. */
+static bool
+is_ready(const struct move_part *part)
+{
+    const struct move *move = part->move;
+
+    if (!is_connected(part->nve)) {
+        return part != move->new_part;
+    }
+    if (ofsync_stage_get_state(part->stage) != OFSYNC_STAGE_STAGED
+        || !ofsync_is_confirmed(part->nve->ofsync)) {
+        return false;
+    }
+    return (part == move->new_part
+            || !is_connected(move->new_nve)
+            || (neighbors_is_resolved(move->neighbors, part->nve,
+                                      move->new_nve)
+                && neighbors_is_resolved(move->neighbors, move->new_nve,
+                                         part->nve)));
+}
+
+/* Makes the stage of what 'part' is going to commit. */
+static void
+build_stage(struct move_part *part, long long int now)
+{
+    struct move *move = part->move;
+    struct topology *t = move->topology;
+    struct port *port = move->port;
+    struct flow_list *fl;
+
+    ofsync_stage_destroy(part->stage);
+    part->stage = ofsync_stage_create(part->nve->ofsync, part);
+    part->staged_at = now;
+
+    if (part != move->old_part) {
+        /* What has been learned in the data path is base mapping now.  The old
+         * NVE's stays: it is the redirect. */
+        ofsync_stage_delete_cookie(part->stage,
+                                   cookie_make(COOKIE_LEARNED, move->id),
+                                   FLOW_TABLE_MAPPING);
+    }
+
+    fl = part_list(part, true);
+    ofsync_stage_set(part->stage, move_unit(move), fl);
+    flow_list_unref(fl);
+
+    fl = wiring_port_list(t, port, part->nve, true);
+    ofsync_stage_set(part->stage, cookie_make(COOKIE_PORT, port->id), fl);
+    flow_list_unref(fl);
+
+    if (part == move->new_part || part == move->old_part) {
+        fl = wiring_flood_local_list(t, part->nve, port->vn, port, true);
+        ofsync_stage_set(part->stage,
+                         cookie_make(COOKIE_FLOOD_LOCAL, port->vn->id), fl);
+        flow_list_unref(fl);
+    }
+}
+
+/* Brings it to the switch. */
+static void
+stage_part(struct move_part *part, long long int now)
+{
+    build_stage(part, now);
+    ofsync_stage_open(part->stage);
+}
+
+static void
+commit_part(struct move_part *part, long long int now)
+{
+    enum ofsync_stage_state state = ofsync_stage_get_state(part->stage);
+
+    if (state == OFSYNC_STAGE_COMMITTING || state == OFSYNC_STAGE_COMMITTED) {
+        return;
+    } else if (state != OFSYNC_STAGE_STAGED) {
+        /* Not there or not up to date: an ordinary change does the same. */
+        build_stage(part, now);
+    }
+    ofsync_stage_commit(part->stage);
+}
+
+static void
+free_part(struct move_part *part)
+{
+    struct move *move = part->move;
+
+    move->n_parts--;
+    move->n_ready -= part->ready;
+    move->n_committed -= part->committed;
+    ofsync_stage_destroy(part->stage);
+    ovs_list_remove(&part->move_node);
+    ovs_list_remove(&part->nve_node);
+    free(part);
+}
+
+static void
+free_parts(struct move *move)
+{
+    struct move_part *part;
+
+    LIST_FOR_EACH_SAFE (part, move_node, &move->parts) {
+        free_part(part);
+    }
+    move->old_part = move->new_part = NULL;
+}
+
+/* Life. */
+
+/* Goes on with a move whose commit point was passed before the controller was
+ * restarted: everybody wants the state after it, whoever connects first. */
+static void
+resume_cut(struct move *move, long long int now, long long int wall)
+{
+    struct move_part *part;
+
+    move->triggered_by = "resumed";
+    move->cut_rest = true;
+    LIST_FOR_EACH (part, move_node, &move->parts) {
+        build_stage(part, now);
+    }
+    step(move, MIGRATION_EV_TRIGGER, now, wall);
+    LIST_FOR_EACH (part, move_node, &move->parts) {
+        commit_part(part, now);
+    }
+}
+
+struct move *
+move_create(const struct move_class *class, void *aux, struct topology *t,
+            struct neighbors *neighbors, const struct move_config *config,
+            long long int now, long long int wall)
+{
+    struct move *move = xzalloc(sizeof *move);
+    struct move_part *part;
+    struct member *m;
+
+    move->class = class;
+    move->aux = aux;
+    move->topology = t;
+    move->neighbors = neighbors;
+    migration_init(&move->migration, now);
+    move->id = config->id;
+    move->immediate = config->immediate;
+    move->port = config->port;
+    move->old_nve = config->port->place.nve;
+    move->new_nve = config->new_nve;
+    move->there.nve = config->new_nve;
+    move->drain_at = LLONG_MAX;
+    move->times[MOVE_REQUESTED] = wall;
+    ovs_list_init(&move->parts);
+
+    config->port->move = move;
+    wiring_join(t, move->new_nve, move->port);
+    move->new_part = add_part(move, move->new_nve);
+    move->old_part = add_part(move, move->old_nve);
+    HMAP_FOR_EACH (m, vn_node, &move->port->vn->members) {
+        if (m->nve != move->old_nve && m->nve != move->new_nve) {
+            add_part(move, m->nve);
+        }
+    }
+
+    if (config->is_cut) {
+        resume_cut(move, now, wall);
+        return move;
+    }
+    LIST_FOR_EACH (part, move_node, &move->parts) {
+        set_part(part, false);
+    }
+    LIST_FOR_EACH (part, move_node, &move->parts) {
+        stage_part(part, now);
+    }
+    LIST_FOR_EACH_SAFE (part, move_node, &move->parts) {
+        move_part_update(part, now, wall);
+    }
+    return move;
+}
+
+void
+move_refresh(struct move *move)
+{
+    struct move_part *part;
+
+    LIST_FOR_EACH (part, move_node, &move->parts) {
+        set_part(part, (part == move->new_part ? move->cut_new
+                        : move->cut_rest));
+    }
+}
+
+void
+move_add_peer(struct move *move, struct nve *nve, long long int now,
+              long long int wall)
+{
+    struct move_part *part;
+
+    /* After the cut-over a new peer is told the new place at once. */
+    LIST_FOR_EACH (part, nve_node, &nve->move_parts) {
+        if (part->move == move) {
+            return;
+        }
+    }
+    if (migration_is_revocable(&move->migration)) {
+        part = add_part(move, nve);
+        set_part(part, false);
+        stage_part(part, now);
+        move_part_update(part, now, wall);
+    }
+}
+
+void
+move_remove_peer(struct move *move, struct nve *nve, long long int now,
+                 long long int wall)
+{
+    struct move_part *part;
+
+    LIST_FOR_EACH_SAFE (part, nve_node, &nve->move_parts) {
+        if (part->move == move && part != move->new_part
+            && part != move->old_part) {
+            ofsync_set(nve->ofsync, move_unit(move), NULL);
+            free_part(part);
+            move_part_update(move->new_part, now, wall);
+        }
+    }
+}
+
+/* Makes everything as it was before. */
+static void
+undo(struct move *move)
+{
+    uint64_t learned = cookie_make(COOKIE_LEARNED, move->id);
+    struct port *port = move->port;
+    struct move_part *part;
+
+    LIST_FOR_EACH (part, move_node, &move->parts) {
+        if (ofsync_stage_get_state(part->stage) == OFSYNC_STAGE_REFUSED
+            && (part == move->new_part ? move->cut_new : move->cut_rest)) {
+            ofsync_stage_revert(part->stage);
+        }
+        ofsync_delete_cookie(part->nve->ofsync, learned, UINT8_MAX);
+        ofsync_set(part->nve->ofsync, move_unit(move), NULL);
+    }
+    free_parts(move);
+    wiring_forget(port);
+    port->move = NULL;
+    wiring_leave(move->topology, move->new_nve, port);
+    wiring_port_changed(move->topology, port);
+}
+
+/* Makes the new place the only one and removes what is left of the move. */
+static void
+complete(struct move *move)
+{
+    struct port *port = move->port;
+    struct move_part *part;
+
+    LIST_FOR_EACH (part, move_node, &move->parts) {
+        ofsync_set(part->nve->ofsync, move_unit(move), NULL);
+    }
+    free_parts(move);
+    wiring_forget(port);
+    port->move = NULL;
+    port->place.nve = move->new_nve;
+    wiring_leave(move->topology, move->old_nve, port);
+    wiring_port_changed(move->topology, port);
+}
+
+void
+move_destroy(struct move *move)
+{
+    if (move) {
+        if (!migration_is_over(&move->migration)) {
+            if (move->cut_rest) {
+                complete(move);
+            } else {
+                undo(move);
+            }
+        }
+        free(move->error);
+        free(move);
+    }
+}
+
+/* Actions. */
+
+static void
+commit_rest(struct move *move, long long int now, long long int wall)
+{
+    struct move_part *part;
+
+    move->cut_rest = true;
+    LIST_FOR_EACH (part, move_node, &move->parts) {
+        if (part != move->new_part) {
+            commit_part(part, now);
+        }
+    }
+    LIST_FOR_EACH_SAFE (part, move_node, &move->parts) {
+        move_stage_changed(part, now, wall);
+    }
+}
+
+static void
+act(struct move *move, enum migration_action action, long long int now,
+    long long int wall)
+{
+    switch (action) {
+    case MIGRATION_DO_COMMIT_NEW:
+        move->cut_new = true;
+        commit_part(move->new_part, now);
+        move_stage_changed(move->new_part, now, wall);
+        break;
+
+    case MIGRATION_DO_COMMIT_REST:
+        commit_rest(move, now, wall);
+        break;
+
+    case MIGRATION_DO_WATCH:
+        move->drain_at = now;
+        move->n_quiet = -1;
+        break;
+
+    case MIGRATION_DO_RECORD:
+        move->drain_at = LLONG_MAX;
+        move->times[MOVE_DRAINED] = wall;
+        move->class->record(move, move->aux);
+        break;
+
+    case MIGRATION_DO_REMOVE:
+        COVERAGE_INC(move_done);
+        complete(move);
+        move->times[MOVE_DONE] = wall;
+        break;
+
+    case MIGRATION_DO_UNDO:
+        COVERAGE_INC(move_failed);
+        undo(move);
+        move->times[MOVE_DONE] = wall;
+        break;
+
+    case MIGRATION_DO_NONE:
+    default:
+        return;
+    }
+    move->class->changed(move, move->aux);
+}
+
+void
+move_trigger(struct move *move, const char *by, long long int now,
+             long long int wall)
+{
+    move->n_triggers++;
+    if (!move->triggered_by) {
+        move->triggered_by = by;
+        move->times[MOVE_TRIGGERED] = wall;
+    }
+    step(move, MIGRATION_EV_TRIGGER, now, wall);
+}
+
+static void
+set_error(struct move *move, const char *reason)
+{
+    if (!move->error) {
+        move->error = xstrdup(reason);
+    }
+}
+
+bool
+move_cancel(struct move *move, const char *reason, long long int now)
+{
+    if (!migration_is_revocable(&move->migration)) {
+        return false;
+    }
+    set_error(move, reason);
+    step(move, MIGRATION_EV_CANCEL, now, 0);
+    return true;
+}
+
+void
+move_fail(struct move *move, const char *reason, long long int now)
+{
+    set_error(move, reason);
+    step(move, MIGRATION_EV_REFUSED, now, 0);
+}
+
+void
+move_recorded(struct move *move, long long int now, long long int wall)
+{
+    step(move, MIGRATION_EV_RECORDED, now, wall);
+}
+
+/* What happens at the NVEs. */
+
+static void
+part_refused(struct move_part *part, long long int now)
+{
+    char *error = xasprintf("%s refused: %s", part->nve->name,
+                            ofsync_stage_get_error(part->stage));
+
+    move_fail(part->move, error, now);
+    free(error);
+}
+
+static void
+check_switched(struct move *move, long long int now, long long int wall)
+{
+    struct move_part *part;
+
+    /* Parts whose NVE is away follow when it is back; the redirect stays. */
+    LIST_FOR_EACH (part, move_node, &move->parts) {
+        if (!part->committed && is_connected(part->nve)) {
+            return;
+        }
+    }
+    move->times[MOVE_PEERS_SWITCHED] = wall;
+    step(move, MIGRATION_EV_SWITCHED, now, wall);
+}
+
+void
+move_stage_changed(struct move_part *part, long long int now,
+                   long long int wall)
+{
+    struct move *move = part->move;
+
+    switch (ofsync_stage_get_state(part->stage)) {
+    case OFSYNC_STAGE_STAGED:
+        move_part_update(part, now, wall);
+        break;
+
+    case OFSYNC_STAGE_STALE:
+        /* Not at once: this is called in the middle of the change that made
+         * it stale. */
+        set_ready(part, false);
+        move->restage = true;
+        break;
+
+    case OFSYNC_STAGE_REFUSED:
+        if (part == move->new_part || !move->cut_rest) {
+            part_refused(part, now);
+        } else {
+            /* Rolls forward: it is what is wanted, so it is tried again. */
+            ofsync_resync(part->nve->ofsync);
+        }
+        break;
+
+    case OFSYNC_STAGE_COMMITTED:
+        if (part->committed) {
+            break;
+        }
+        set_committed(part);
+        if (part == move->new_part) {
+            move->times[MOVE_COMMITTED_NEW] = wall;
+            step(move, MIGRATION_EV_COMMITTED, now, wall);
+        } else {
+            if (part == move->old_part) {
+                move->times[MOVE_COMMITTED_OLD] = wall;
+            }
+            if (move->n_committed == move->n_parts) {
+                check_switched(move, now, wall);
+            }
+        }
+        break;
+
+    case OFSYNC_STAGE_NEW:
+    case OFSYNC_STAGE_OFFLINE:
+    case OFSYNC_STAGE_OPENING:
+    case OFSYNC_STAGE_COMMITTING:
+    default:
+        break;
+    }
+}
+
+void
+move_part_update(struct move_part *part, long long int now,
+                 long long int wall)
+{
+    struct move *move = part->move;
+
+    if (move->cut_rest) {
+        /* One that went away does not hold up the others. */
+        if (move->migration.phase == MIGRATION_CUTOVER
+            && !is_connected(part->nve)) {
+            check_switched(move, now, wall);
+        }
+        return;
+    }
+    if (!migration_is_revocable(&move->migration)) {
+        return;
+    }
+
+    if (is_connected(part->nve)
+        && ofsync_stage_get_state(part->stage) == OFSYNC_STAGE_OFFLINE) {
+        stage_part(part, now);
+    }
+    set_ready(part, is_ready(part));
+    if (move->n_ready == move->n_parts
+        && move->migration.phase == MIGRATION_REQUESTED) {
+        move->times[MOVE_PREPARED] = wall;
+        step(move, MIGRATION_EV_READY, now, wall);
+        move->class->changed(move, move->aux);
+        if (move->immediate) {
+            move_trigger(move, "now", now, wall);
+        }
+    }
+}
+
+/* Draining. */
+
+void
+move_counted(struct move *move, uint64_t n_packets, uint64_t n_bytes,
+             long long int now, long long int wall)
+{
+    if (move->migration.phase != MIGRATION_DRAINING) {
+        return;
+    }
+    move->redirected_packets = n_packets;
+    move->redirected_bytes = n_bytes;
+    move->n_quiet = n_packets == move->last_packets ? move->n_quiet + 1 : 0;
+    move->last_packets = n_packets;
+    if (move->n_quiet >= DRAIN_N_QUIET
+        && (move->n_committed == move->n_parts
+            || now >= move->migration.since + DRAIN_MAX_MS)) {
+        step(move, MIGRATION_EV_QUIET, now, wall);
+    }
+}
+
+static void
+drain(struct move *move, long long int now, long long int wall)
+{
+    struct ofsync *os = move->old_nve->ofsync;
+
+    move->drain_at = now + DRAIN_INTERVAL_MS;
+    if (ofsync_is_synced(os)) {
+        ofsync_count(os, cookie_make(COOKIE_LEARNED, move->id),
+                     FLOW_TABLE_MAPPING);
+        ofsync_nudge(os);
+    } else {
+        move_counted(move, move->last_packets, move->redirected_bytes, now,
+                     wall);
+    }
+}
+
+static void
+name_waiting(struct move *move)
+{
+    struct sset names = SSET_INITIALIZER(&names);
+    struct ds s = DS_EMPTY_INITIALIZER;
+    const char *name;
+
+    move_get_waiting(move, &names);
+    ds_put_cstr(&s, "not prepared in time by");
+    SSET_FOR_EACH (name, &names) {
+        ds_put_format(&s, " %s", name);
+    }
+    set_error(move, ds_cstr(&s));
+    ds_destroy(&s);
+    sset_destroy(&names);
+}
+
+void
+move_run(struct move *move, long long int now, long long int wall)
+{
+    struct move_part *part;
+
+    if (now >= migration_deadline(&move->migration)) {
+        name_waiting(move);
+        step(move, MIGRATION_EV_TIMEOUT, now, wall);
+    }
+    if (now >= move->drain_at) {
+        drain(move, now, wall);
+    }
+    if (migration_is_revocable(&move->migration)
+        && (move->restage
+            || now >= move->new_part->staged_at + RESTAGE_MS)) {
+        bool all = !move->restage;
+
+        move->restage = false;
+        LIST_FOR_EACH (part, move_node, &move->parts) {
+            if (all || (ofsync_stage_get_state(part->stage)
+                        == OFSYNC_STAGE_STALE)) {
+                COVERAGE_INC(move_restaged);
+                stage_part(part, now);
+            }
+        }
+    }
+}
+
+long long int
+move_deadline(const struct move *move)
+{
+    long long int deadline = MIN(migration_deadline(&move->migration),
+                                 move->drain_at);
+
+    if (move->restage) {
+        return 0;
+    }
+    if (migration_is_revocable(&move->migration)) {
+        deadline = MIN(deadline, move->new_part->staged_at + RESTAGE_MS);
+    }
+    return deadline;
+}
+
+/* Questions. */
+
+void
+move_get_waiting(const struct move *move, struct sset *names)
+{
+    const struct move_part *part;
+
+    LIST_FOR_EACH (part, move_node, &move->parts) {
+        if (migration_is_revocable(&move->migration) ? !part->ready
+            : !part->committed) {
+            sset_add(names, part->nve->name);
+        }
+    }
+}
+
+void
+move_format(const struct move *move, struct ds *s, long long int now)
+{
+    ds_put_format(s, "%s: %s -> %s, %s for %lld ms, last event %s, "
+                  "%"PRIuSIZE" NVEs, %"PRIuSIZE" ready, %"PRIuSIZE
+                  " committed, %u unexpected events",
+                  move->port->name, move->old_nve->name, move->new_nve->name,
+                  migration_phase_to_string(move->migration.phase),
+                  now - move->migration.since,
+                  migration_event_to_string(move->migration.last_event),
+                  move->n_parts, move->n_ready, move->n_committed,
+                  move->migration.n_unexpected);
+}

@@ -1,0 +1,175 @@
+/* Copyright (c) 2026 The ovs-nva authors.
+ * SPDX-License-Identifier: Apache-2.0 */
+
+#ifndef MOVE_H
+#define MOVE_H 1
+
+/* One move of a port, across all NVEs that it concerns.
+ *
+ * A move has a part at each NVE: the new one, the old one, and every peer (an
+ * NVE with another port in the VN).  The parts are prepared, then staged: the
+ * bundle that each NVE is going to commit lies there checked and closed.
+ * When the VM is heard at its new place, what is left is one COMMIT per NVE,
+ * in the order that is safe: new, old, peers.  migration.h has the procedure.
+ *
+ * In the data path the switch does not wait for that: the preparation arms the
+ * old NVE and the peers, which then switch by themselves when the VM's first
+ * frame reaches them from the new NVE.  The transaction makes it permanent.
+ *
+ * The module does no I/O; it works through wiring.h and ofsync.h, and tells
+ * its owner through 'struct move_class'.
+ *
+ * Thread-safety: none; use from one thread. */
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "migration.h"
+#include "openvswitch/list.h"
+#include "topology.h"
+
+struct ds;
+struct move;
+struct neighbors;
+struct ofsync_stage;
+struct sset;
+
+/* What is measured of a move, in µs since the epoch.  C name, key of
+ * Migration:times. */
+#define MOVE_TIMES                                                          \
+    MOVE_TIME(REQUESTED, "requested")                                       \
+    MOVE_TIME(PREPARED, "prepared")                                         \
+    MOVE_TIME(TRIGGERED, "triggered")                                       \
+    MOVE_TIME(COMMITTED_NEW, "committed-new")                               \
+    MOVE_TIME(COMMITTED_OLD, "committed-old")                               \
+    MOVE_TIME(PEERS_SWITCHED, "peers-switched")                             \
+    MOVE_TIME(DRAINED, "drained")                                           \
+    MOVE_TIME(DONE, "done")
+
+enum move_time {
+#define MOVE_TIME(NAME, KEY) MOVE_##NAME,
+    MOVE_TIMES
+#undef MOVE_TIME
+    N_MOVE_TIMES
+};
+
+struct move_class {
+    /* Something that the database shows has changed. */
+    void (*changed)(struct move *, void *aux);
+
+    /* The new place is to be written to the database; answer with
+     * move_recorded(). */
+    void (*record)(struct move *, void *aux);
+};
+
+/* The part of an NVE in a move. */
+struct move_part {
+    struct ovs_list move_node;  /* In the move's 'parts', new and old first. */
+    struct ovs_list nve_node;   /* In the NVE's 'move_parts'. */
+    struct move *move;
+    struct nve *nve;
+    struct ofsync_stage *stage;
+    long long int staged_at;    /* For staging afresh before it expires. */
+    bool ready;                 /* Prepared, staged and reachable. */
+    bool committed;
+};
+
+struct move {
+    const struct move_class *class;
+    void *aux;
+    struct topology *topology;
+    struct neighbors *neighbors;
+
+    struct migration migration;
+    uint64_t id;                /* Of the row, see cookie.h. */
+    bool immediate;             /* trigger=now: cut over once prepared. */
+    struct port *port;
+    struct nve *old_nve, *new_nve;
+    struct place there;         /* The new place, for those that switched. */
+    bool cut_new;               /* The new NVE wants the state after ... */
+    bool cut_rest;              /* ... and so do all others. */
+
+    struct ovs_list parts;      /* Contains "struct move_part"s. */
+    struct move_part *old_part, *new_part;
+    size_t n_parts, n_ready, n_committed;
+    bool restage;               /* A staged bundle is out of date. */
+
+    /* Draining. */
+    long long int drain_at;     /* When to look at the counter next. */
+    uint64_t last_packets;
+    int n_quiet;                /* How often it has been still. */
+
+    /* For the record. */
+    long long int times[N_MOVE_TIMES];
+    size_t n_peers;
+    uint64_t redirected_packets, redirected_bytes;
+    const char *triggered_by;
+    unsigned int n_triggers;
+    char *error;
+};
+
+struct move_config {
+    uint64_t id;
+    struct port *port;
+    struct nve *new_nve;
+    bool immediate;
+    bool is_cut;                /* The commit point is known to have been
+                                 * passed, before a restart. */
+};
+
+/* Starts to move 'config->port', which must be bound and not be on the move,
+ * and prepares all NVEs.  'now' is in ms, monotonic; 'wall' in µs since the
+ * epoch. */
+struct move *move_create(const struct move_class *, void *aux,
+                         struct topology *, struct neighbors *,
+                         const struct move_config *, long long int now,
+                         long long int wall);
+
+/* Ends the move in whatever phase it is, without traces.  If it is not over,
+ * it is undone or, after the commit point, completed. */
+void move_destroy(struct move *);
+
+/* The port, its interfaces or its VN changed. */
+void move_refresh(struct move *);
+
+/* 'nve' joined or is leaving the VN of the port. */
+void move_add_peer(struct move *, struct nve *, long long int now,
+                   long long int wall);
+void move_remove_peer(struct move *, struct nve *, long long int now,
+                      long long int wall);
+
+/* Something that the cut-over depends on happened: the VM was heard at its
+ * new place ('by' says how), or somebody says it runs there. */
+void move_trigger(struct move *, const char *by, long long int now,
+                  long long int wall);
+
+/* Takes the move back.  Returns false if it is too late for that. */
+bool move_cancel(struct move *, const char *reason, long long int now);
+
+/* The move cannot be done, because of 'reason'. */
+void move_fail(struct move *, const char *reason, long long int now);
+
+/* The new place is in the database. */
+void move_recorded(struct move *, long long int now, long long int wall);
+
+/* Does what is due at 'now'. */
+void move_run(struct move *, long long int now, long long int wall);
+long long int move_deadline(const struct move *);
+
+/* Callbacks of ofsync.h, for the part to which they belong. */
+void move_stage_changed(struct move_part *, long long int now,
+                        long long int wall);
+void move_counted(struct move *, uint64_t n_packets, uint64_t n_bytes,
+                  long long int now, long long int wall);
+
+/* Something changed that may make the part ready: confirmation of its NVE,
+ * reachability of the new one. */
+void move_part_update(struct move_part *, long long int now,
+                      long long int wall);
+
+/* Adds the names of the NVEs for which the move waits to 'names'. */
+void move_get_waiting(const struct move *, struct sset *names);
+
+/* Appends a description in one line. */
+void move_format(const struct move *, struct ds *, long long int now);
+
+#endif /* move.h */

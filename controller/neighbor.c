@@ -1,0 +1,480 @@
+/* Copyright (c) 2026 The ovs-nva authors.
+ * SPDX-License-Identifier: Apache-2.0 */
+
+#include <config.h>
+
+#include "neighbor.h"
+
+#include <limits.h>
+#include <stdlib.h>
+
+#include "byte-order.h"
+#include "coverage.h"
+#include "flow-tables.h"
+#include "hash.h"
+#include "openflow/openflow.h"
+#include "openvswitch/dynamic-string.h"
+#include "openvswitch/hmap.h"
+#include "openvswitch/list.h"
+#include "openvswitch/ofp-actions.h"
+#include "openvswitch/ofp-packet.h"
+#include "openvswitch/ofp-protocol.h"
+#include "openvswitch/ofpbuf.h"
+#include "openvswitch/vlog.h"
+#include "packets.h"
+#include "topology.h"
+#include "unaligned.h"
+#include "util.h"
+
+VLOG_DEFINE_THIS_MODULE(neighbor);
+
+COVERAGE_DEFINE(neighbor_probe_sent);
+COVERAGE_DEFINE(neighbor_probe_received);
+
+/* How long to wait for a probe to arrive before the next one. */
+#define RETRY_MS 100
+
+/* How long after a few retries. */
+#define SLOW_RETRY_MS 1000
+#define N_FAST_RETRIES 30
+
+/* How often a proved way is probed: well below the 900 s after which Open
+ * vSwitch forgets a neighbor (ovs-facts: tnl/neigh/aging). */
+#define REFRESH_MS 240000
+
+/* After how many unanswered probes a proved way is in doubt. */
+#define N_DOUBTS 5
+
+static const char magic[4] = { 'N', 'V', 'A', '1' };
+
+struct probe {
+    char magic[4];
+    ovs_be32 pad;
+    ovs_be64 from, to;          /* 'id's of NVEs. */
+};
+
+/* An NVE that has ways. */
+struct end {
+    struct hmap_node node;      /* In neighbors' 'ends', by 'nve'. */
+    struct nve *nve;
+    bool up;
+    struct ovs_list out;        /* "struct way"s by 'from_node'. */
+    struct ovs_list in;         /* "struct way"s by 'to_node'. */
+};
+
+struct way {
+    struct hmap_node node;      /* In neighbors' 'ways', by both ids. */
+    struct ovs_list from_node, to_node;
+    struct ovs_list queue_node; /* In a queue, if it is not empty. */
+    struct end *from, *to;
+    unsigned int n_refs;
+    bool resolved;
+    unsigned int n_tries;       /* Since the last one that arrived. */
+    long long int probe_at;
+};
+
+struct neighbors {
+    neighbor_send_cb *send;
+    neighbor_changed_cb *changed;
+    void *aux;
+    struct hmap ends;
+    struct hmap ways;
+    size_t n_pending;           /* Ways that are up but not resolved. */
+
+    /* Each queue has one interval, so that it is sorted by 'probe_at'. */
+    struct ovs_list fast, slow, refresh;
+};
+
+struct neighbors *
+neighbors_create(neighbor_send_cb *send, neighbor_changed_cb *changed,
+                 void *aux)
+{
+    struct neighbors *n = xzalloc(sizeof *n);
+
+    n->send = send;
+    n->changed = changed;
+    n->aux = aux;
+    hmap_init(&n->ends);
+    hmap_init(&n->ways);
+    ovs_list_init(&n->fast);
+    ovs_list_init(&n->slow);
+    ovs_list_init(&n->refresh);
+    return n;
+}
+
+void
+neighbors_destroy(struct neighbors *n)
+{
+    struct way *way;
+    struct end *end;
+
+    if (n) {
+        HMAP_FOR_EACH_POP (way, node, &n->ways) {
+            free(way);
+        }
+        HMAP_FOR_EACH_POP (end, node, &n->ends) {
+            free(end);
+        }
+        hmap_destroy(&n->ways);
+        hmap_destroy(&n->ends);
+        free(n);
+    }
+}
+
+static struct end *
+find_end(const struct neighbors *n, const struct nve *nve)
+{
+    struct end *end;
+
+    HMAP_FOR_EACH_WITH_HASH (end, node, hash_pointer(nve, 0), &n->ends) {
+        if (end->nve == nve) {
+            return end;
+        }
+    }
+    return NULL;
+}
+
+static struct end *
+get_end(struct neighbors *n, struct nve *nve)
+{
+    struct end *end = find_end(n, nve);
+
+    if (!end) {
+        end = xzalloc(sizeof *end);
+        end->nve = nve;
+        ovs_list_init(&end->out);
+        ovs_list_init(&end->in);
+        hmap_insert(&n->ends, &end->node, hash_pointer(nve, 0));
+    }
+    return end;
+}
+
+static void
+put_end(struct neighbors *n, struct end *end)
+{
+    if (!end->up && ovs_list_is_empty(&end->in)
+        && ovs_list_is_empty(&end->out)) {
+        hmap_remove(&n->ends, &end->node);
+        free(end);
+    }
+}
+
+static uint32_t
+hash_way(uint64_t from, uint64_t to)
+{
+    return hash_uint64_basis(from, hash_uint64(to));
+}
+
+static struct way *
+find_way(const struct neighbors *n, uint64_t from, uint64_t to)
+{
+    struct way *way;
+
+    HMAP_FOR_EACH_WITH_HASH (way, node, hash_way(from, to), &n->ways) {
+        if (way->from->nve->id == from && way->to->nve->id == to) {
+            return way;
+        }
+    }
+    return NULL;
+}
+
+static bool
+way_is_up(const struct way *way)
+{
+    return way->from->up && way->to->up;
+}
+
+static void
+way_dequeue(struct way *way)
+{
+    if (!ovs_list_is_empty(&way->queue_node)) {
+        ovs_list_remove(&way->queue_node);
+        ovs_list_init(&way->queue_node);
+    }
+}
+
+/* Puts 'way' where it is probed after the interval of that queue. */
+static void
+way_enqueue(struct neighbors *n, struct way *way, long long int now)
+{
+    way_dequeue(way);
+    if (way->resolved && !way->n_tries) {
+        way->probe_at = now + REFRESH_MS;
+        ovs_list_push_back(&n->refresh, &way->queue_node);
+    } else if (way->n_tries <= N_FAST_RETRIES) {
+        way->probe_at = now + RETRY_MS;
+        ovs_list_push_back(&n->fast, &way->queue_node);
+    } else {
+        way->probe_at = now + SLOW_RETRY_MS;
+        ovs_list_push_back(&n->slow, &way->queue_node);
+    }
+}
+
+static void
+way_set_resolved(struct neighbors *n, struct way *way, bool resolved)
+{
+    if (way->resolved != resolved) {
+        way->resolved = resolved;
+        n->n_pending += resolved ? -1 : 1;
+        n->changed(way->from->nve, way->to->nve, n->aux);
+    }
+}
+
+/* Starts to prove 'way', whose ends are both up. */
+static void
+way_start(struct neighbors *n, struct way *way)
+{
+    ovs_assert(!way->resolved);
+    n->n_pending++;
+    way->n_tries = 0;
+    way_dequeue(way);
+    way->probe_at = 0;
+    ovs_list_push_front(&n->fast, &way->queue_node);
+}
+
+/* Stops, because an end went down or the way is not wanted any more. */
+static void
+way_stop(struct neighbors *n, struct way *way)
+{
+    if (!way->resolved) {
+        n->n_pending--;
+    }
+    way->resolved = false;
+    way_dequeue(way);
+}
+
+static void
+link_way(struct neighbors *n, struct nve *from, struct nve *to)
+{
+    struct way *way = find_way(n, from->id, to->id);
+
+    if (!way) {
+        way = xzalloc(sizeof *way);
+        way->from = get_end(n, from);
+        way->to = get_end(n, to);
+        ovs_list_push_back(&way->from->out, &way->from_node);
+        ovs_list_push_back(&way->to->in, &way->to_node);
+        ovs_list_init(&way->queue_node);
+        hmap_insert(&n->ways, &way->node, hash_way(from->id, to->id));
+        if (way_is_up(way)) {
+            way_start(n, way);
+        }
+    }
+    way->n_refs++;
+}
+
+static void
+unlink_way(struct neighbors *n, struct nve *from, struct nve *to)
+{
+    struct way *way = find_way(n, from->id, to->id);
+
+    if (way && !--way->n_refs) {
+        if (way_is_up(way)) {
+            way_stop(n, way);
+        }
+        hmap_remove(&n->ways, &way->node);
+        ovs_list_remove(&way->from_node);
+        ovs_list_remove(&way->to_node);
+        put_end(n, way->from);
+        put_end(n, way->to);
+        free(way);
+    }
+}
+
+void
+neighbors_link(struct neighbors *n, struct nve *a, struct nve *b)
+{
+    link_way(n, a, b);
+    link_way(n, b, a);
+}
+
+void
+neighbors_unlink(struct neighbors *n, struct nve *a, struct nve *b)
+{
+    unlink_way(n, a, b);
+    unlink_way(n, b, a);
+}
+
+void
+neighbors_nve_down(struct neighbors *n, struct nve *nve)
+{
+    struct end *end = find_end(n, nve);
+    struct way *way;
+
+    if (!end || !end->up) {
+        return;
+    }
+    LIST_FOR_EACH (way, from_node, &end->out) {
+        if (way_is_up(way)) {
+            way_stop(n, way);
+        }
+    }
+    LIST_FOR_EACH (way, to_node, &end->in) {
+        if (way_is_up(way)) {
+            way_stop(n, way);
+        }
+    }
+    end->up = false;
+    put_end(n, end);
+}
+
+void
+neighbors_nve_changed(struct neighbors *n, struct nve *nve)
+{
+    struct way *way;
+    struct end *end;
+
+    neighbors_nve_down(n, nve);
+    end = get_end(n, nve);
+    end->up = true;
+    LIST_FOR_EACH (way, from_node, &end->out) {
+        if (way_is_up(way)) {
+            way_start(n, way);
+        }
+    }
+    LIST_FOR_EACH (way, to_node, &end->in) {
+        if (way_is_up(way)) {
+            way_start(n, way);
+        }
+    }
+}
+
+bool
+neighbors_is_resolved(const struct neighbors *n, const struct nve *from,
+                      const struct nve *to)
+{
+    const struct way *way = find_way(n, from->id, to->id);
+
+    return way && way->resolved;
+}
+
+size_t
+neighbors_count_pending(const struct neighbors *n)
+{
+    return n->n_pending;
+}
+
+/* Returns a packet-out that makes 'from' send a probe to 'to', or null if it
+ * has no tunnel for that. */
+static struct ofpbuf *
+encode_probe(const struct nve *from, const struct nve *to)
+{
+    ofp_port_t ofport = (to->encap == ENCAP_GENEVE ? from->geneve_ofport
+                         : from->vxlan_ofport);
+    int ip = topology_tunnel_address(from, to);
+    struct ds s = DS_EMPTY_INITIALIZER;
+    struct ofpbuf ofpacts, frame, *msg;
+    enum ofputil_protocol usable;
+    struct ofputil_packet_out po;
+    struct eth_header *eth;
+    struct probe *probe;
+    char *error;
+
+    if (!ofport || ip < 0) {
+        return NULL;
+    }
+
+    ofpbuf_init(&frame, 64);
+    eth = ofpbuf_put_zeros(&frame, sizeof *eth);
+    eth->eth_dst = (struct eth_addr) ETH_ADDR_C(01,80,c2,00,00,01);
+    eth->eth_src = (struct eth_addr) ETH_ADDR_C(02,00,00,00,00,00);
+    eth->eth_type = htons(FLOW_PROBE_ETH_TYPE);
+    probe = ofpbuf_put_zeros(&frame, 60 - sizeof *eth);
+    memcpy(probe->magic, magic, sizeof magic);
+    put_unaligned_be64(&probe->from, htonll(from->id));
+    put_unaligned_be64(&probe->to, htonll(to->id));
+
+    ofpbuf_init(&ofpacts, 256);
+    ds_put_cstr(&s, "set_field:");
+    ipv6_format_mapped(&to->ips[ip], &s);
+    ds_put_format(&s, "->%s,set_field:0->tun_id,output:%"PRIu32,
+                  topology_is_ipv4(&to->ips[ip]) ? "tun_dst" : "tun_ipv6_dst",
+                  ofport);
+    error = ofpacts_parse_actions(ds_cstr(&s), &(struct ofpact_parse_params) {
+        .ofpacts = &ofpacts, .usable_protocols = &usable });
+    ovs_assert(!error);
+
+    memset(&po, 0, sizeof po);
+    match_init_catchall(&po.flow_metadata);
+    match_set_in_port(&po.flow_metadata, OFPP_CONTROLLER);
+    po.packet = frame.data;
+    po.packet_len = frame.size;
+    po.buffer_id = UINT32_MAX;
+    po.ofpacts = ofpacts.data;
+    po.ofpacts_len = ofpacts.size;
+    msg = ofputil_encode_packet_out(&po, OFPUTIL_P_OF15_OXM);
+    ofpbuf_uninit(&frame);
+    ofpbuf_uninit(&ofpacts);
+    ds_destroy(&s);
+    return msg;
+}
+
+static void
+run_queue(struct neighbors *n, struct ovs_list *queue, long long int now)
+{
+    while (!ovs_list_is_empty(queue)) {
+        struct way *way = CONTAINER_OF(ovs_list_front(queue), struct way,
+                                       queue_node);
+        struct ofpbuf *msg;
+
+        if (way->probe_at > now) {
+            break;
+        }
+        if (++way->n_tries > N_DOUBTS) {
+            way_set_resolved(n, way, false);
+        }
+        way_enqueue(n, way, now);
+        msg = encode_probe(way->from->nve, way->to->nve);
+        if (msg) {
+            COVERAGE_INC(neighbor_probe_sent);
+            n->send(way->from->nve, msg, n->aux);
+        }
+    }
+}
+
+void
+neighbors_run(struct neighbors *n, long long int now)
+{
+    run_queue(n, &n->fast, now);
+    run_queue(n, &n->slow, now);
+    run_queue(n, &n->refresh, now);
+}
+
+static long long int
+queue_deadline(const struct ovs_list *queue)
+{
+    return (ovs_list_is_empty(queue) ? LLONG_MAX
+            : CONTAINER_OF(ovs_list_front(queue), struct way,
+                           queue_node)->probe_at);
+}
+
+long long int
+neighbors_deadline(const struct neighbors *n)
+{
+    return MIN(MIN(queue_deadline(&n->fast), queue_deadline(&n->slow)),
+               queue_deadline(&n->refresh));
+}
+
+void
+neighbors_probe_received(struct neighbors *n, struct nve *at,
+                         const void *payload, size_t size, long long int now)
+{
+    struct probe probe;
+    struct way *way;
+
+    if (size < sizeof probe) {
+        return;
+    }
+    memcpy(&probe, payload, sizeof probe);
+    if (memcmp(probe.magic, magic, sizeof magic)
+        || ntohll(probe.to) != at->id) {
+        return;
+    }
+    way = find_way(n, ntohll(probe.from), at->id);
+    if (way && way_is_up(way)) {
+        COVERAGE_INC(neighbor_probe_received);
+        way->n_tries = 0;
+        way_set_resolved(n, way, true);
+        way_enqueue(n, way, now);
+    }
+}

@@ -1,0 +1,261 @@
+/* Copyright (c) 2026 The ovs-nva authors.
+ * SPDX-License-Identifier: Apache-2.0 */
+
+#include <config.h>
+
+#include "ofsync-private.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "coverage.h"
+#include "hash.h"
+#include "openflow/openflow.h"
+#include "openvswitch/ofp-flow.h"
+#include "openvswitch/ofp-meter.h"
+#include "openvswitch/ofp-msgs.h"
+#include "openvswitch/ofp-util.h"
+#include "openvswitch/vlog.h"
+#include "util.h"
+
+VLOG_DEFINE_THIS_MODULE(ofsync_dump);
+
+COVERAGE_DEFINE(ofsync_dump);
+
+/* Comparing desired with installed flows.
+ *
+ * When the dump starts, the flows that are wanted at that moment go into
+ * 'missing'.  Each flow that the switch reports takes itself out of it, or is
+ * put on the list of deletions.  What remains is added.  Changes that are made
+ * meanwhile wait in ofsync's 'pending' and are sent afterwards. */
+
+struct missing {
+    struct hmap_node node;      /* In dump's 'missing', by the flow's hash. */
+    const struct flow_entry *fe;
+};
+
+struct ofsync_dump {
+    struct hmap missing;
+    struct missing *array;      /* The elements of 'missing'. */
+    struct flow_list **held;    /* References that keep the flows alive. */
+    size_t n_held;
+    struct ovs_list deletes;    /* Flow mods: "struct ofpbuf"s. */
+    unsigned int n_waiting;     /* Dumps that are not complete. */
+};
+
+static void
+take_snapshot(struct ofsync *os, struct ofsync_dump *dump)
+{
+    const struct ofsync_unit *unit;
+    size_t n = 0;
+
+    dump->array = xmalloc(MAX(1, ofsync_count_flows(os)) * sizeof *dump->array);
+    dump->held = xmalloc(MAX(1, hmap_count(&os->units)) * sizeof *dump->held);
+    HMAP_FOR_EACH (unit, node, &os->units) {
+        const struct flow_list *fl = unit->flows;
+
+        dump->held[dump->n_held++] = flow_list_ref(fl);
+        for (size_t i = 0; i < fl->n; i++) {
+            struct missing *m = &dump->array[n++];
+
+            m->fe = &fl->flows[i];
+            hmap_insert(&dump->missing, &m->node, m->fe->hash);
+        }
+    }
+}
+
+static void
+request_dumps(struct ofsync *os)
+{
+    struct ofputil_flow_stats_request fsr = {
+        .out_port = OFPP_ANY,
+        .out_group = OFPG_ANY,
+        .table_id = OFPTT_ALL,
+    };
+    struct ofpbuf *b;
+
+    match_init_catchall(&fsr.match);
+    b = ofputil_encode_flow_stats_request(&fsr, OFPUTIL_P_OF15_OXM);
+    ofsync_request_add__(os, OFSYNC_REQ_DUMP_FLOWS,
+                         ((struct ofp_header *) b->data)->xid);
+    ofsync_send__(os, b);
+
+    b = ofputil_encode_meter_request(OFP15_VERSION, OFPUTIL_METER_CONFIG,
+                                     OFPM13_ALL);
+    ofsync_request_add__(os, OFSYNC_REQ_DUMP_METERS,
+                         ((struct ofp_header *) b->data)->xid);
+    ofsync_send__(os, b);
+    os->dump->n_waiting = 2;
+}
+
+void
+ofsync_dump_start__(struct ofsync *os)
+{
+    COVERAGE_INC(ofsync_dump);
+    ofsync_dump_abort__(os);
+
+    os->dump = xzalloc(sizeof *os->dump);
+    hmap_init(&os->dump->missing);
+    ovs_list_init(&os->dump->deletes);
+    take_snapshot(os, os->dump);
+    ofpbuf_list_delete(&os->pending);
+    os->state = OFSYNC_DUMPING;
+    request_dumps(os);
+}
+
+void
+ofsync_dump_abort__(struct ofsync *os)
+{
+    struct ofsync_dump *dump = os->dump;
+
+    if (dump) {
+        hmap_destroy(&dump->missing);
+        free(dump->array);
+        for (size_t i = 0; i < dump->n_held; i++) {
+            flow_list_unref(dump->held[i]);
+        }
+        free(dump->held);
+        ofpbuf_list_delete(&dump->deletes);
+        free(dump);
+        os->dump = NULL;
+    }
+}
+
+/* Sends what differs, when both dumps have been read. */
+static void
+finish_one(struct ofsync *os, struct ofsync_request *req)
+{
+    struct ofsync_dump *dump = os->dump;
+    struct ovs_list msgs = OVS_LIST_INITIALIZER(&msgs);
+    size_t n_deletes;
+    struct missing *m;
+
+    if (req->error) {
+        ofsync_problem__(os, req->error);
+    }
+    ofsync_request_remove__(os, req);
+    if (--dump->n_waiting) {
+        return;
+    }
+
+    HMAP_FOR_EACH (m, node, &dump->missing) {
+        struct ofpbuf *b = ofpbuf_clone(m->fe->add);
+
+        ovs_list_push_back(&msgs, &b->list_node);
+    }
+    n_deletes = ovs_list_size(&dump->deletes);
+    VLOG_DBG("%"PRIuSIZE" flows missing, %"PRIuSIZE" too many",
+             hmap_count(&dump->missing), n_deletes);
+    ovs_list_push_back_all(&msgs, &dump->deletes);
+
+    /* The differences go before what has changed since. */
+    ovs_list_push_back_all(&msgs, &os->pending);
+    ovs_list_push_back_all(&os->pending, &msgs);
+    ofsync_dump_abort__(os);
+    os->state = OFSYNC_UP;
+    ofsync_check_confirmation__(os);
+}
+
+/* Looks 'fs', which the switch holds, up in what is wanted. */
+static void
+compare_flow(struct ofsync *os, const struct ofputil_flow_stats *fs)
+{
+    struct minimatch match;
+    struct missing *m;
+    uint32_t hash;
+
+    minimatch_init(&match, &fs->match);
+    hash = flow_entry_hash(fs->table_id, fs->priority, &match);
+    minimatch_destroy(&match);
+
+    HMAP_FOR_EACH_WITH_HASH (m, node, hash, &os->dump->missing) {
+        if (flow_entry_matches(m->fe, fs, false)) {
+            if (flow_entry_matches(m->fe, fs, true)) {
+                hmap_remove(&os->dump->missing, &m->node);
+            }
+            return;             /* Else it is replaced by adding it. */
+        }
+    }
+    if (!os->class->keep(os, fs, os->aux)) {
+        struct ofpbuf *b = flow_entry_encode_delete_stats(fs);
+
+        ovs_list_push_back(&os->dump->deletes, &b->list_node);
+    }
+}
+
+void
+ofsync_dump_flows__(struct ofsync *os, const struct ofp_header *oh,
+                    struct ofsync_request *req)
+{
+    bool more = !req->error && ofpmp_more(oh);
+    struct ofpbuf msg = ofpbuf_const_initializer(oh, ntohs(oh->length));
+    struct ofpbuf ofpacts;
+
+    ofpbuf_init(&ofpacts, 0);
+    while (!req->error) {
+        struct ofputil_flow_stats fs;
+        int retval = ofputil_decode_flow_stats_reply(&fs, &msg, false,
+                                                     &ofpacts);
+
+        if (retval == EOF) {
+            break;
+        } else if (retval) {
+            req->error = xstrdup("a flow that cannot be decoded");
+            more = false;
+        } else {
+            compare_flow(os, &fs);
+        }
+    }
+    ofpbuf_uninit(&ofpacts);
+    if (!more) {
+        finish_one(os, req);
+    }
+}
+
+static void
+compare_meter(struct ofsync *os, const struct ofputil_meter_config *mc)
+{
+    struct ofsync_meter *meter = ofsync_find_meter__(os, mc->meter_id);
+
+    if (!meter) {
+        /* Not wanted: make it known, without references, so that it goes. */
+        meter = xzalloc(sizeof *meter);
+        meter->config.id = mc->meter_id;
+        hmap_insert(&os->meters, &meter->node, hash_int(mc->meter_id, 0));
+    }
+    meter->installed = true;
+    meter->dirty = !(mc->n_bands == 1
+                     && mc->bands[0].type == OFPMBT13_DROP
+                     && mc->bands[0].rate == meter->config.rate
+                     && mc->bands[0].burst_size == meter->config.burst
+                     && mc->flags & OFPMF13_PKTPS);
+}
+
+void
+ofsync_dump_meters__(struct ofsync *os, const struct ofp_header *oh,
+                     struct ofsync_request *req)
+{
+    bool more = !req->error && ofpmp_more(oh);
+    struct ofpbuf msg = ofpbuf_const_initializer(oh, ntohs(oh->length));
+    struct ofpbuf bands;
+
+    ofpbuf_init(&bands, 64);
+    while (!req->error) {
+        struct ofputil_meter_config mc;
+        int retval = ofputil_decode_meter_config(&msg, &mc, &bands);
+
+        if (retval == EOF) {
+            break;
+        } else if (retval) {
+            req->error = xstrdup("a meter that cannot be decoded");
+            more = false;
+        } else {
+            compare_meter(os, &mc);
+        }
+    }
+    ofpbuf_uninit(&bands);
+    if (!more) {
+        os->meters_dirty = true;
+        finish_one(os, req);
+    }
+}

@@ -1,0 +1,122 @@
+/* Copyright (c) 2026 The ovs-nva authors.
+ * SPDX-License-Identifier: Apache-2.0 */
+
+#ifndef OFSYNC_PRIVATE_H
+#define OFSYNC_PRIVATE_H 1
+
+/* What ofsync.c (units and bundles), ofsync-stage.c (staged bundles) and
+ * ofsync-dump.c (comparing with the switch) share.  For them only. */
+
+#include "flow-list.h"
+#include "ofsync.h"
+#include "openvswitch/hmap.h"
+#include "openvswitch/list.h"
+#include "openvswitch/ofpbuf.h"
+#include "openvswitch/types.h"
+
+/* How many flow mods go into one bundle when the switch is far behind. */
+#define OFSYNC_BUNDLE_MAX 2000
+
+struct ofsync_unit {
+    struct hmap_node node;      /* In ofsync's 'units', by 'cookie'. */
+    uint64_t cookie;
+    struct flow_list *flows;    /* Never null. */
+};
+
+struct ofsync_meter {
+    struct hmap_node node;      /* In ofsync's 'meters', by id. */
+    struct flow_meter config;
+    unsigned int n_refs;        /* Units that want it. */
+    bool installed;             /* The switch has it, maybe different. */
+    bool dirty;                 /* Differs from what was sent. */
+};
+
+/* Something sent that is answered with the same transaction id. */
+struct ofsync_request {
+    struct hmap_node node;      /* In ofsync's 'requests', by 'xid'. */
+    ovs_be32 xid;
+    enum ofsync_request_type {
+        OFSYNC_REQ_FLUSH,       /* Changes, up to a barrier. */
+        OFSYNC_REQ_STAGE,       /* All about 'stage'. */
+        OFSYNC_REQ_DUMP_FLOWS,
+        OFSYNC_REQ_DUMP_METERS,
+        OFSYNC_REQ_COUNT
+    } type;
+    struct ofsync_stage *stage;
+    uint64_t cookie;            /* OFSYNC_REQ_COUNT. */
+    char *error;                /* The first one. */
+};
+
+enum ofsync_state {
+    OFSYNC_DOWN,                /* No session. */
+    OFSYNC_DUMPING,             /* Waiting for the switch's dumps. */
+    OFSYNC_UP                   /* Compared; changes are sent. */
+};
+
+struct ofsync_dump;
+
+struct ofsync {
+    const struct ofsync_class *class;
+    void *aux;
+
+    enum ofsync_state state;
+    struct hmap units;          /* Contains "struct ofsync_unit"s. */
+    struct hmap meters;         /* Contains "struct ofsync_meter"s. */
+    struct hmap requests;       /* Contains "struct ofsync_request"s. */
+    unsigned int n_flushes;     /* Requests of type OFSYNC_REQ_FLUSH. */
+    struct ovs_list pending;    /* Flow mods to send: "struct ofpbuf"s. */
+    bool meters_dirty;          /* Some of 'meters' must be sent. */
+    bool confirmed;             /* What was last told to the owner. */
+    uint32_t next_bundle;
+
+    struct ofsync_dump *dump;   /* Nonnull if OFSYNC_DUMPING. */
+    bool want_resync;           /* Compare again, at 'resync_at'. */
+    long long int resync_at;
+
+    struct ovs_list stages;     /* Contains "struct ofsync_stage"s. */
+    struct flow_list *nudge;    /* The flow of ofsync_nudge(). */
+};
+
+/* ofsync.c */
+struct ofsync_request *ofsync_request_add__(struct ofsync *,
+                                            enum ofsync_request_type,
+                                            ovs_be32 xid);
+void ofsync_request_remove__(struct ofsync *, struct ofsync_request *);
+void ofsync_send__(struct ofsync *, struct ofpbuf *);
+struct ofpbuf *ofsync_barrier__(ovs_be32 xid);
+void ofsync_bundle_ctrl__(struct ofsync *, uint32_t bundle, uint16_t type,
+                          ovs_be32 xid);
+void ofsync_bundle_add__(struct ofsync *, uint32_t bundle, ovs_be32 xid,
+                         struct ofpbuf *flow_mod);
+ovs_be32 ofsync_alloc_xid__(void);
+
+/* Sends 'msgs' (and takes them) as one bundle or, if they are too many, as
+ * several, each with a request of its own. */
+void ofsync_send_bundles__(struct ofsync *, struct ovs_list *msgs);
+
+/* Puts the flow mods that lead from 'old' to 'new' at the end of 'msgs'. */
+void ofsync_put_diff__(struct ovs_list *msgs, const struct flow_list *old,
+                       const struct flow_list *new);
+void ofsync_adopt__(struct ofsync *, uint64_t unit, const struct flow_list *);
+void ofsync_flush__(struct ofsync *);
+void ofsync_check_confirmation__(struct ofsync *);
+void ofsync_problem__(struct ofsync *, const char *error);
+struct ofsync_meter *ofsync_find_meter__(const struct ofsync *, uint32_t id);
+
+/* ofsync-dump.c */
+void ofsync_dump_start__(struct ofsync *);
+void ofsync_dump_abort__(struct ofsync *);
+void ofsync_dump_flows__(struct ofsync *, const struct ofp_header *,
+                         struct ofsync_request *);
+void ofsync_dump_meters__(struct ofsync *, const struct ofp_header *,
+                          struct ofsync_request *);
+
+/* ofsync-stage.c */
+void ofsync_stage_touch__(struct ofsync *, uint64_t unit,
+                          const struct ofsync_stage *except);
+void ofsync_stage_went_down__(struct ofsync *);
+void ofsync_stage_confirmed__(struct ofsync *);
+void ofsync_stage_handle__(struct ofsync_stage *, const struct ofp_header *,
+                           struct ofsync_request *);
+
+#endif /* ofsync-private.h */

@@ -1,0 +1,155 @@
+/* Copyright (c) 2026 The ovs-nva authors.
+ * SPDX-License-Identifier: Apache-2.0 */
+
+#ifndef OFSYNC_H
+#define OFSYNC_H 1
+
+/* Desired against installed flows of one NVE.
+ *
+ * The owner says what the switch shall hold, in units: a cookie that names an
+ * object, and the flow list of that object.  This module sends the difference,
+ * everything that changed in one turn of the main loop as one atomic bundle.
+ * When a connection comes up it dumps what the switch has and sends only what
+ * differs, so that a restart of either side disturbs no packet.
+ *
+ * A *stage* is a bundle that has been opened, filled, checked by a barrier and
+ * closed on the switch, and waits there for its COMMIT: one 16-byte message
+ * then changes several units at once (C4).
+ *
+ * Does no I/O: messages leave through 'send' of the class, and come in through
+ * ofsync_handle().  Knows the meaning of no flow.  Used from one thread. */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct ds;
+struct flow_list;
+struct ofp_header;
+struct ofpbuf;
+struct ofputil_flow_stats;
+struct ofsync;
+struct ofsync_stage;
+
+enum ofsync_stage_state {
+    OFSYNC_STAGE_NEW,           /* Units are being added. */
+    OFSYNC_STAGE_OFFLINE,       /* The switch is away; a commit takes effect
+                                 * when it is back. */
+    OFSYNC_STAGE_OPENING,       /* On its way to the switch. */
+    OFSYNC_STAGE_STAGED,        /* Checked and closed, ready to commit. */
+    OFSYNC_STAGE_STALE,         /* Units that it changes have changed. */
+    OFSYNC_STAGE_REFUSED,       /* The switch does not take it. */
+    OFSYNC_STAGE_COMMITTING,    /* COMMIT sent. */
+    OFSYNC_STAGE_COMMITTED      /* The switch has confirmed it. */
+};
+
+struct ofsync_class {
+    /* Sends a message to the switch; takes ownership of it. */
+    void (*send)(struct ofsync *, struct ofpbuf *, void *aux);
+
+    /* Everything wanted has been confirmed, or no longer is
+     * (ofsync_is_confirmed()). */
+    void (*confirmation)(struct ofsync *, void *aux);
+
+    /* ofsync_run() has something to do. */
+    void (*wants_run)(struct ofsync *, void *aux);
+
+    /* 'stage' went to a state by something other than a call of the owner.
+     * 'stage_aux' is that of ofsync_stage_create(). */
+    void (*stage_changed)(struct ofsync_stage *, void *stage_aux, void *aux);
+
+    /* The switch holds a flow that no unit wants.  Returns true to leave it
+     * there, for example because a move learned it in the data path. */
+    bool (*keep)(struct ofsync *, const struct ofputil_flow_stats *,
+                 void *aux);
+
+    /* Answers ofsync_count(). */
+    void (*counted)(struct ofsync *, uint64_t cookie, uint64_t n_packets,
+                    uint64_t n_bytes, void *aux);
+
+    /* The switch refused something outside of a stage; it is tried again. */
+    void (*problem)(struct ofsync *, const char *error, void *aux);
+};
+
+struct ofsync *ofsync_create(const struct ofsync_class *, void *aux);
+
+/* Destroys 'os'.  All its stages must have been destroyed. */
+void ofsync_destroy(struct ofsync *);
+
+/* The OpenFlow session is up: starts to compare. */
+void ofsync_connected(struct ofsync *);
+
+/* The session is gone.  What was wanted stays wanted. */
+void ofsync_disconnected(struct ofsync *);
+
+/* Compares again, because flows may have changed behind our back. */
+void ofsync_resync(struct ofsync *);
+
+/* Offers a message from the switch; returns true if it was for this module. */
+bool ofsync_handle(struct ofsync *, const struct ofp_header *);
+
+/* Makes 'flows' (null for none) what unit 'unit' wants from now on.  Takes a
+ * reference of its own. */
+void ofsync_set(struct ofsync *, uint64_t unit, const struct flow_list *flows);
+
+/* Returns what unit 'unit' wants now, or null. */
+const struct flow_list *ofsync_get(const struct ofsync *, uint64_t unit);
+
+/* Deletes all flows with 'cookie' that no unit wants, in 'table' (255: all),
+ * with the next bundle. */
+void ofsync_delete_cookie(struct ofsync *, uint64_t cookie, uint8_t table);
+
+/* Sends what has changed since the last call, if there is anything. */
+void ofsync_run(struct ofsync *, long long int now);
+
+/* Returns when ofsync_run() must be called next, in ms, or LLONG_MAX. */
+long long int ofsync_deadline(const struct ofsync *);
+
+/* Returns true if the switch has confirmed all that is wanted. */
+bool ofsync_is_confirmed(const struct ofsync *);
+
+/* Returns true if the switch is connected and has been compared. */
+bool ofsync_is_synced(const struct ofsync *);
+
+/* Asks for the sum of the packet and byte counters of the flows with 'cookie'
+ * in 'table'.  Nothing is answered if the switch is away. */
+void ofsync_count(struct ofsync *, uint64_t cookie, uint8_t table);
+
+/* Has the switch bring its counters up to date, which OVS does when any flow
+ * changes, by adding a flow that nothing reaches. */
+void ofsync_nudge(struct ofsync *);
+
+/* Number of flows that are wanted.  O(units). */
+size_t ofsync_count_flows(const struct ofsync *);
+
+/* Prints the desired flows, sorted, one a line. */
+void ofsync_format(const struct ofsync *, struct ds *);
+
+/* Staged changes.  Order of calls: create, set and delete_cookie, open, then
+ * commit or destroy.  A stage that is stale, refused or offline can only be
+ * destroyed or committed; the commit of one that is not staged is carried out
+ * as an ordinary change. */
+struct ofsync_stage *ofsync_stage_create(struct ofsync *, void *stage_aux);
+void ofsync_stage_set(struct ofsync_stage *, uint64_t unit,
+                      const struct flow_list *);
+void ofsync_stage_delete_cookie(struct ofsync_stage *, uint64_t cookie,
+                                uint8_t table);
+void ofsync_stage_open(struct ofsync_stage *);
+
+/* Commits.  From now on the units want what was staged. */
+void ofsync_stage_commit(struct ofsync_stage *);
+
+/* Takes a commit back that the switch refused: the units want again what they
+ * wanted before it. */
+void ofsync_stage_revert(struct ofsync_stage *);
+
+/* Frees 'stage', discarding what the switch holds of it. */
+void ofsync_stage_destroy(struct ofsync_stage *);
+
+enum ofsync_stage_state ofsync_stage_get_state(const struct ofsync_stage *);
+const char *ofsync_stage_state_to_string(enum ofsync_stage_state);
+
+/* Returns the switch's own words if the stage was refused, otherwise null. */
+const char *ofsync_stage_get_error(const struct ofsync_stage *);
+
+#endif /* ofsync.h */

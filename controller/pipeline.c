@@ -1,0 +1,804 @@
+/* Copyright (c) 2026 The ovs-nva authors.
+ * SPDX-License-Identifier: Apache-2.0 */
+
+#include <config.h>
+
+#include "pipeline.h"
+
+#include "cookie.h"
+#include "openflow/openflow.h"
+#include "openvswitch/dynamic-string.h"
+#include "openvswitch/ofp-port.h"
+#include "flow.h"
+#include "packets.h"
+#include "util.h"
+
+/* Names of registers and tables in flow syntax. */
+#define R_(N) "reg" #N
+#define R(N) R_(N)
+#define REG_ND_FLAGS    R(1)
+#define REG_ND_OPTION   R(2)
+#define REG_CHUNK       R(9)
+#define REG_ORIGIN      R(10)
+#define REG_PLACE       R(11)
+#define REG_PORT        R(12)
+#define REG_ENCAP       R(13)
+#define REG_ACTIVE      R(14)
+BUILD_ASSERT_DECL(FLOW_REG_ND_FLAGS == 1 && FLOW_REG_ND_OPTION == 2
+                  && FLOW_REG_CHUNK == 9 && FLOW_REG_ORIGIN == 10
+                  && FLOW_REG_PLACE == 11 && FLOW_REG_PORT == 12
+                  && FLOW_REG_ENCAP == 13 && FLOW_REG_ACTIVE == 14);
+
+/* How many outputs a flow of a flood list has at most. */
+#define FLOOD_CHUNK 32
+
+/* A learned flow is alone with its cookie in its table, but for the two of
+ * the old NVE.  The limit is what makes OVS translate the first packet of a
+ * VM at its new place afresh, instead of serving it from a cached flow that
+ * would learn only when the revalidator comes round: a cached flow whose
+ * learned flow does not exist is discarded when a table changes. */
+#define LEARN_LIMIT 4
+
+/* Formats into 's', replacing what was there, and returns the string. */
+static const char *OVS_PRINTF_FORMAT(2, 3)
+fmt(struct ds *s, const char *format, ...)
+{
+    va_list args;
+
+    ds_clear(s);
+    va_start(args, format);
+    ds_put_format_valist(s, format, args);
+    va_end(args);
+    return ds_cstr(s);
+}
+
+/* Appends the actions that address a tunnel packet to address 'ip' of
+ * 'nve'. */
+static void
+put_tunnel_to(struct ds *s, const struct nve *nve, int ip)
+{
+    ds_put_format(s, "set_field:%d->"REG_ENCAP",", nve->encap);
+    ds_put_cstr(s, "set_field:");
+    ipv6_format_mapped(&nve->ips[ip], s);
+    ds_put_format(s, "->%s", topology_is_ipv4(&nve->ips[ip])
+                             ? "tun_dst" : "tun_ipv6_dst");
+}
+
+/* A tunnel of one encapsulation. */
+static void
+add_tunnel(struct flow_list *fl, const struct nve *nve, enum encap encap,
+           ofp_port_t ofport)
+{
+    uint64_t cookie = cookie_make(COOKIE_NVE, nve->id);
+    struct ds m = DS_EMPTY_INITIALIZER;
+
+    if (!ofport) {
+        return;
+    }
+
+    /* What a tunnel brings: the tunnel key is the VNI.  The outer destination
+     * is cleared, so that a mapping can set it anew in either family; in_port
+     * is cleared, because OVS drops what leaves by the port it came from and
+     * a redirect does that.  Without this flow, nothing is received. */
+    flow_list_add(fl, FLOW_TABLE_CLASSIFY, FLOW_PRIO_NORMAL, cookie,
+                  fmt(&m, "in_port=%"PRIu32, ofport),
+                  "move:NXM_NX_TUN_ID[0..23]->OXM_OF_METADATA[0..23],"
+                  "set_field:%d->"REG_ORIGIN",set_field:0.0.0.0->tun_dst,"
+                  "set_field:::->tun_ipv6_dst,load:0xffff->NXM_OF_IN_PORT[],"
+                  "resubmit(,%d)", FLOW_FROM_TUNNEL, FLOW_TABLE_ACTIVATION);
+
+    /* Probes of the underlay, see neighbor.h.  VNI 0 is no virtual network,
+     * so that no VM can send one. */
+    flow_list_add(fl, FLOW_TABLE_CLASSIFY, FLOW_PRIO_OVERRIDE, cookie,
+                  fmt(&m, "in_port=%"PRIu32",tun_id=0,dl_type=%#x", ofport,
+                      FLOW_PROBE_ETH_TYPE),
+                  "controller(max_len=64,userdata=%02x)",
+                  PIPELINE_PUNT_PROBE);
+
+    /* Sending. */
+    flow_list_add(fl, FLOW_TABLE_TUNNEL, FLOW_PRIO_NORMAL, cookie,
+                  fmt(&m, REG_ENCAP"=%d", encap),
+                  "move:OXM_OF_METADATA[0..23]->NXM_NX_TUN_ID[0..23],"
+                  "output:%"PRIu32, ofport);
+    ds_destroy(&m);
+}
+
+/* The end of a neighbor solicitation's way: turned round and sent back.  The
+ * extension fields are written with 'move' from registers, because the kernel
+ * datapath refuses 'set_field' on them. */
+static void
+add_nd_reply(struct flow_list *fl, uint64_t cookie)
+{
+    static const char reply[] =
+        "move:"REG_ND_FLAGS"[]->ERICOXM_OF_ICMPV6_ND_RESERVED[],"
+        "move:"REG_ND_OPTION"[0..7]"
+        "->ERICOXM_OF_ICMPV6_ND_OPTIONS_TYPE[],"
+        "move:OXM_OF_PKT_REG3[0..47]->NXM_NX_ND_TLL[]";
+
+    /* Duplicate address detection (RFC 4862 section 5.4.3): the address is
+     * taken, and all nodes hear it (RFC 4861 section 7.2.4). */
+    flow_list_add(fl, FLOW_TABLE_ND_REPLY, FLOW_PRIO_OVERRIDE, cookie,
+                  "icmp6,icmp_type=136,icmp_code=0,ipv6_src=::",
+                  "set_field:0x20000000->"REG_ND_FLAGS",%s,"
+                  "set_field:33:33:00:00:00:01->eth_dst,"
+                  "move:OXM_OF_PKT_REG3[0..47]->NXM_OF_ETH_SRC[],"
+                  "set_field:ff02::1->ipv6_dst,"
+                  "move:NXM_NX_ND_TARGET[]->NXM_NX_IPV6_SRC[],in_port",
+                  reply);
+    flow_list_add(fl, FLOW_TABLE_ND_REPLY, FLOW_PRIO_NORMAL, cookie,
+                  "icmp6,icmp_type=136,icmp_code=0",
+                  "set_field:0x60000000->"REG_ND_FLAGS",%s,"
+                  "move:NXM_OF_ETH_SRC[]->NXM_OF_ETH_DST[],"
+                  "move:OXM_OF_PKT_REG3[0..47]->NXM_OF_ETH_SRC[],"
+                  "move:NXM_NX_IPV6_SRC[]->NXM_NX_IPV6_DST[],"
+                  "move:NXM_NX_ND_TARGET[]->NXM_NX_IPV6_SRC[],in_port",
+                  reply);
+}
+
+/* The flows that lead from table to table. */
+static void
+add_defaults(struct flow_list *fl, uint64_t cookie)
+{
+    static const struct {
+        enum flow_table table;
+        int priority;
+        const char *match;
+        enum flow_table next;
+    } defaults[] = {
+        { FLOW_TABLE_ACTIVATION, FLOW_PRIO_LOW, REG_ORIGIN"=1",
+          FLOW_TABLE_LOOKUP },
+        { FLOW_TABLE_ACTIVATION, FLOW_PRIO_DEFAULT, "",
+          FLOW_TABLE_RESPONDER_LIMIT },
+        { FLOW_TABLE_RESPONDER_LIMIT, FLOW_PRIO_DEFAULT, "",
+          FLOW_TABLE_LOOKUP },
+        { FLOW_TABLE_RESPONDER, FLOW_PRIO_DEFAULT, "", FLOW_TABLE_LOOKUP },
+        { FLOW_TABLE_LOOKUP, FLOW_PRIO_NORMAL,
+          "dl_dst=01:00:00:00:00:00/01:00:00:00:00:00", FLOW_TABLE_FLOOD },
+        { FLOW_TABLE_FLOOD, FLOW_PRIO_NORMAL, REG_ORIGIN"=1",
+          FLOW_TABLE_FLOOD_LOCAL },
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(defaults); i++) {
+        flow_list_add(fl, defaults[i].table, defaults[i].priority, cookie,
+                      defaults[i].match, "resubmit(,%d)", defaults[i].next);
+    }
+
+    /* What bridges never forward (IEEE 802.1Q table 8-1), from anywhere;
+     * among it the announcement of a move, which has done its work. */
+    flow_list_add(fl, FLOW_TABLE_LOOKUP, FLOW_PRIO_OVERRIDE, cookie,
+                  "dl_dst=01:80:c2:00:00:00/ff:ff:ff:ff:ff:f0", "drop");
+    flow_list_add(fl, FLOW_TABLE_LOOKUP, FLOW_PRIO_DEFAULT, cookie, "",
+                  "resubmit(,%d),resubmit(,%d)",
+                  FLOW_TABLE_MAPPING, FLOW_TABLE_OUTPUT);
+    flow_list_add(fl, FLOW_TABLE_FLOOD, FLOW_PRIO_DEFAULT, cookie, "",
+                  "resubmit(,%d),set_field:0->"REG_CHUNK",resubmit(,%d)",
+                  FLOW_TABLE_FLOOD_LOCAL, FLOW_TABLE_FLOOD_REMOTE);
+}
+
+/* The end of the pipeline. */
+static void
+add_output(struct flow_list *fl, uint64_t cookie)
+{
+    struct ds m = DS_EMPTY_INITIALIZER;
+
+    flow_list_add(fl, FLOW_TABLE_OUTPUT, FLOW_PRIO_NORMAL, cookie,
+                  fmt(&m, REG_PLACE"=%d", FLOW_PLACE_LOCAL),
+                  "output:"REG_PORT"[]");
+    flow_list_add(fl, FLOW_TABLE_OUTPUT, FLOW_PRIO_NORMAL, cookie,
+                  fmt(&m, REG_PLACE"=%d", FLOW_PLACE_REDIRECT),
+                  "resubmit(,%d)", FLOW_TABLE_TUNNEL);
+
+    /* Split horizon for unicast: without the match on the origin a packet
+     * could circle between two NVEs that disagree for a moment. */
+    flow_list_add(fl, FLOW_TABLE_OUTPUT, FLOW_PRIO_NORMAL, cookie,
+                  fmt(&m, REG_PLACE"=%d,"REG_ORIGIN"=%d", FLOW_PLACE_REMOTE,
+                      FLOW_FROM_VM),
+                  "resubmit(,%d)", FLOW_TABLE_TUNNEL);
+    flow_list_add(fl, FLOW_TABLE_OUTPUT, FLOW_PRIO_DEFAULT, cookie, "",
+                  "drop");
+    ds_destroy(&m);
+}
+
+struct flow_list *
+pipeline_nve(const struct nve *nve, ofp_port_t geneve, ofp_port_t vxlan,
+             uint32_t packet_in_rate)
+{
+    uint64_t cookie = cookie_make(COOKIE_NVE, nve->id);
+    struct flow_list *fl = flow_list_create();
+    struct ds m = DS_EMPTY_INITIALIZER;
+
+    if (packet_in_rate) {
+        fl->meter.id = OFPM13_CONTROLLER;
+        fl->meter.rate = packet_in_rate;
+        fl->meter.burst = packet_in_rate;
+    }
+    add_tunnel(fl, nve, ENCAP_GENEVE, geneve);
+    add_tunnel(fl, nve, ENCAP_VXLAN, vxlan);
+    add_defaults(fl, cookie);
+    add_nd_reply(fl, cookie);
+    add_output(fl, cookie);
+
+    /* Flood lists are shared by all NVEs and so name this one, too. */
+    for (size_t i = 0; i < nve->n_ips; i++) {
+        ds_clear(&m);
+        ds_put_cstr(&m, topology_is_ipv4(&nve->ips[i])
+                        ? "tun_dst=" : "tun_ipv6_dst=");
+        ipv6_format_mapped(&nve->ips[i], &m);
+        flow_list_add(fl, FLOW_TABLE_TUNNEL, FLOW_PRIO_OVERRIDE, cookie,
+                      ds_cstr(&m), "drop");
+    }
+    ds_destroy(&m);
+    return flow_list_finish(fl);
+}
+
+struct flow_list *
+pipeline_vn(const struct vn *vn)
+{
+    struct flow_list *fl = flow_list_create();
+    uint64_t cookie = cookie_make(COOKIE_VN, vn->id);
+    struct ds m = DS_EMPTY_INITIALIZER;
+    struct ds a = DS_EMPTY_INITIALIZER;
+
+    /* Unknown unicast.  A drop flow of its own counts it. */
+    flow_list_add(fl, FLOW_TABLE_OUTPUT, FLOW_PRIO_LOW, cookie,
+                  fmt(&m, "metadata=%"PRIu32","REG_PLACE"=%d", vn->vni,
+                      FLOW_PLACE_UNKNOWN),
+                  "%s", vn->flood_unknown
+                        ? fmt(&a, "resubmit(,%d)", FLOW_TABLE_FLOOD)
+                        : "drop");
+    ds_destroy(&m);
+    ds_destroy(&a);
+    return flow_list_finish(fl);
+}
+
+/* A flood list in parts.  A part is one flow of 'table', found by its number
+ * in a register: a list for thousands of NVEs does not fit into a flow, and a
+ * change of it rewrites one part only. */
+struct flood {
+    struct flow_list *fl;
+    enum flow_table table;
+    uint64_t cookie;
+    const struct vn *vn;
+    struct ds actions;          /* Of the part that is being filled. */
+    int chunk;                  /* Its number. */
+    int n;                      /* How many outputs it has. */
+};
+
+static void
+flood_end_chunk(struct flood *f, bool more)
+{
+    struct ds m = DS_EMPTY_INITIALIZER;
+
+    if (more) {
+        ds_put_format(&f->actions,
+                      ",set_field:%d->"REG_CHUNK",resubmit(,%d)",
+                      f->chunk + 1, f->table);
+    }
+    flow_list_add(f->fl, f->table, FLOW_PRIO_NORMAL, f->cookie,
+                  fmt(&m, "metadata=%"PRIu32","REG_CHUNK"=%d", f->vn->vni,
+                      f->chunk),
+                  "%s", ds_cstr(&f->actions));
+    ds_clear(&f->actions);
+    f->chunk++;
+    f->n = 0;
+    ds_destroy(&m);
+}
+
+/* Makes room for one more output in 'f->actions'. */
+static void
+flood_next(struct flood *f)
+{
+    if (f->n == FLOOD_CHUNK) {
+        flood_end_chunk(f, true);
+    }
+    if (f->n++) {
+        ds_put_char(&f->actions, ',');
+    }
+}
+
+static struct flow_list *
+flood_finish(struct flood *f)
+{
+    if (f->n) {
+        flood_end_chunk(f, false);
+    }
+    ds_destroy(&f->actions);
+    return flow_list_finish(f->fl);
+}
+
+struct flow_list *
+pipeline_flood_local(const struct vn *vn, const ofp_port_t ports[], size_t n)
+{
+    struct flood f = {
+        .fl = flow_list_create(),
+        .table = FLOW_TABLE_FLOOD_LOCAL,
+        .cookie = cookie_make(COOKIE_FLOOD_LOCAL, vn->id),
+        .vn = vn,
+        .actions = DS_EMPTY_INITIALIZER,
+    };
+
+    for (size_t i = 0; i < n; i++) {
+        flood_next(&f);
+        ds_put_format(&f.actions, "output:%"PRIu32, ports[i]);
+    }
+    return flood_finish(&f);
+}
+
+struct flow_list *
+pipeline_flood_remote(const struct vn *vn, const struct nve *from,
+                      const struct nve *const remotes[], size_t n)
+{
+    struct flood f = {
+        .fl = flow_list_create(),
+        .table = FLOW_TABLE_FLOOD_REMOTE,
+        .cookie = cookie_make(COOKIE_FLOOD_REMOTE, vn->id),
+        .vn = vn,
+        .actions = DS_EMPTY_INITIALIZER,
+    };
+
+    for (size_t i = 0; i < n; i++) {
+        int ip = topology_tunnel_address(from, remotes[i]);
+
+        if (ip >= 0) {
+            flood_next(&f);
+            /* The other family must not be left over from the last one. */
+            ds_put_cstr(&f.actions, topology_is_ipv4(&remotes[i]->ips[ip])
+                                    ? "" : "set_field:0.0.0.0->tun_dst,");
+            put_tunnel_to(&f.actions, remotes[i], ip);
+            ds_put_format(&f.actions, ",resubmit(,%d)", FLOW_TABLE_TUNNEL);
+        }
+    }
+    return flood_finish(&f);
+}
+
+/* Every NVE of the VN answers for every address of it (C3), to broadcast and
+ * multicast requests only: a unicast request is a question whether the VM is
+ * alive (RFC 4861 section 7.3), which only the VM can answer. */
+static void
+add_responder(struct flow_list *fl, const struct port *port, uint64_t cookie)
+{
+    uint64_t mac = eth_addr_to_uint64(port->mac);
+    struct ds m = DS_EMPTY_INITIALIZER;
+
+    for (size_t i = 0; i < port->n_ips; i++) {
+        if (topology_is_ipv4(&port->ips[i])) {
+            ovs_be32 ip = in6_addr_get_mapped_ipv4(&port->ips[i]);
+
+            flow_list_add(
+                fl, FLOW_TABLE_RESPONDER, FLOW_PRIO_NORMAL, cookie,
+                fmt(&m, "metadata=%"PRIu32",arp,arp_op=1,"
+                    "dl_dst=ff:ff:ff:ff:ff:ff,arp_tpa="IP_FMT,
+                    port->vn->vni, IP_ARGS(ip)),
+                "move:NXM_OF_ETH_SRC[]->NXM_OF_ETH_DST[],"
+                "set_field:"ETH_ADDR_FMT"->eth_src,load:2->NXM_OF_ARP_OP[],"
+                "move:NXM_NX_ARP_SHA[]->NXM_NX_ARP_THA[],"
+                "load:%#"PRIx64"->NXM_NX_ARP_SHA[],"
+                "move:NXM_OF_ARP_SPA[]->NXM_OF_ARP_TPA[],"
+                "load:%#"PRIx32"->NXM_OF_ARP_SPA[],in_port",
+                ETH_ADDR_ARGS(port->mac), mac, ntohl(ip));
+        } else {
+            ds_clear(&m);
+            ds_put_format(&m, "metadata=%"PRIu32",icmp6,icmp_type=135,"
+                          "icmp_code=0,nw_ttl=255,"
+                          "dl_dst=33:33:00:00:00:00/ff:ff:00:00:00:00,"
+                          "nd_target=", port->vn->vni);
+            ipv6_format_addr(&port->ips[i], &m);
+            flow_list_add(
+                fl, FLOW_TABLE_RESPONDER, FLOW_PRIO_NORMAL, cookie,
+                ds_cstr(&m),
+                "set_field:%#"PRIx64"->"FLOW_XREG_ND_MAC","
+                "set_field:2->"REG_ND_OPTION",set_field:136->icmpv6_type,"
+                "resubmit(,%d)", mac, FLOW_TABLE_ND_REPLY);
+        }
+    }
+    ds_destroy(&m);
+}
+
+/* (VN, MAC) is at another NVE. */
+static void
+add_remote_mapping(struct flow_list *fl, const struct port *port,
+                   const struct nve *nve, int ip)
+{
+    struct ds m = DS_EMPTY_INITIALIZER;
+    struct ds a = DS_EMPTY_INITIALIZER;
+
+    put_tunnel_to(&a, nve, ip);
+    flow_list_add(fl, FLOW_TABLE_MAPPING, FLOW_PRIO_NORMAL,
+                  cookie_make(COOKIE_PORT, port->id),
+                  fmt(&m, "metadata=%"PRIu32",dl_dst="ETH_ADDR_FMT,
+                      port->vn->vni, ETH_ADDR_ARGS(port->mac)),
+                  "set_field:%d->"REG_PLACE",%s", FLOW_PLACE_REMOTE,
+                  ds_cstr(&a));
+    ds_destroy(&m);
+    ds_destroy(&a);
+}
+
+struct flow_list *
+pipeline_port_remote(const struct port *port, const struct nve *nve, int ip)
+{
+    struct flow_list *fl = flow_list_create();
+
+    add_responder(fl, port, cookie_make(COOKIE_PORT, port->id));
+    if (nve && ip >= 0) {
+        add_remote_mapping(fl, port, nve, ip);
+    }
+    return flow_list_finish(fl);
+}
+
+/* What lets a packet of an interface through a table. */
+struct security {
+    struct flow_list *fl;
+    uint64_t cookie;
+    const struct port *port;
+    ofp_port_t ofport;
+    struct ds m;
+};
+
+static void OVS_PRINTF_FORMAT(4, 5)
+add_security(struct security *s, enum flow_table table, int priority,
+             const char *match, ...)
+{
+    va_list args;
+
+    ds_clear(&s->m);
+    ds_put_format(&s->m, "in_port=%"PRIu32, s->ofport);
+    va_start(args, match);
+    ds_put_format_valist(&s->m, match, args);
+    va_end(args);
+
+    if (priority == FLOW_PRIO_DENY || priority == FLOW_PRIO_DEFAULT) {
+        flow_list_add(s->fl, table, priority, s->cookie, ds_cstr(&s->m),
+                      "drop");
+    } else if (table == FLOW_TABLE_PORT_SECURITY
+               && strstr(ds_cstr(&s->m), "ipv6")) {
+        flow_list_add(s->fl, table, priority, s->cookie, ds_cstr(&s->m),
+                      "resubmit(,%d)", FLOW_TABLE_ND_SECURITY);
+    } else {
+        flow_list_add(s->fl, table, priority, s->cookie, ds_cstr(&s->m),
+                      "resubmit(,%d),resubmit(,%d)", FLOW_TABLE_ACTIVATED,
+                      FLOW_TABLE_ACTIVATION);
+    }
+}
+
+static void
+add_security_ipv4(struct security *s, const struct in6_addr *addr)
+{
+    struct eth_addr mac = s->port->mac;
+    ovs_be32 ip = in6_addr_get_mapped_ipv4(addr);
+
+    add_security(s, FLOW_TABLE_PORT_SECURITY, FLOW_PRIO_ALLOW,
+                 ",dl_src="ETH_ADDR_FMT",ip,nw_src="IP_FMT,
+                 ETH_ADDR_ARGS(mac), IP_ARGS(ip));
+    add_security(s, FLOW_TABLE_PORT_SECURITY, FLOW_PRIO_ALLOW,
+                 ",dl_src="ETH_ADDR_FMT",arp,arp_sha="ETH_ADDR_FMT
+                 ",arp_spa="IP_FMT,
+                 ETH_ADDR_ARGS(mac), ETH_ADDR_ARGS(mac), IP_ARGS(ip));
+}
+
+static void
+add_security_ipv6(struct security *s, const struct in6_addr *addr)
+{
+    struct eth_addr mac = s->port->mac;
+    char ip[INET6_ADDRSTRLEN];
+
+    ipv6_string_mapped(ip, addr);
+    add_security(s, FLOW_TABLE_PORT_SECURITY, FLOW_PRIO_ALLOW,
+                 ",dl_src="ETH_ADDR_FMT",ipv6,ipv6_src=%s",
+                 ETH_ADDR_ARGS(mac), ip);
+
+    /* Neighbor advertisements for this address, with our MAC or with none. */
+    add_security(s, FLOW_TABLE_ND_SECURITY, FLOW_PRIO_ALLOW,
+                 ",icmp6,icmp_type=136,nd_target=%s,nd_tll="ETH_ADDR_FMT,
+                 ip, ETH_ADDR_ARGS(mac));
+    add_security(s, FLOW_TABLE_ND_SECURITY, FLOW_PRIO_ALLOW,
+                 ",icmp6,icmp_type=136,nd_target=%s,"
+                 "nd_tll=00:00:00:00:00:00", ip);
+}
+
+/* What any VM may say in neighbor discovery besides advertisements. */
+static void
+add_nd_security(struct security *s)
+{
+    static const int forbidden[] = { 134, 136, 137 };
+    struct eth_addr mac = s->port->mac;
+
+    add_security(s, FLOW_TABLE_ND_SECURITY, FLOW_PRIO_ALLOW,
+                 ",icmp6,icmp_type=135,nd_sll="ETH_ADDR_FMT,
+                 ETH_ADDR_ARGS(mac));
+    add_security(s, FLOW_TABLE_ND_SECURITY, FLOW_PRIO_ALLOW,
+                 ",icmp6,icmp_type=135,nd_sll=00:00:00:00:00:00");
+    add_security(s, FLOW_TABLE_ND_SECURITY, FLOW_PRIO_DENY,
+                 ",icmp6,icmp_type=135");
+    /* Router advertisements, foreign neighbor advertisements, redirects. */
+    for (size_t i = 0; i < ARRAY_SIZE(forbidden); i++) {
+        add_security(s, FLOW_TABLE_ND_SECURITY, FLOW_PRIO_DENY,
+                     ",icmp6,icmp_type=%d", forbidden[i]);
+    }
+    /* An answer of a DHCPv6 server. */
+    add_security(s, FLOW_TABLE_ND_SECURITY, FLOW_PRIO_DENY,
+                 ",udp6,tp_src=547,tp_dst=546");
+    add_security(s, FLOW_TABLE_ND_SECURITY, FLOW_PRIO_LOW, "%s", "");
+}
+
+/* Port security (V12, A7).  Without it a VM can answer for another one's
+ * address, and a spoofed announcement would look like a move. */
+static void
+add_port_security(struct flow_list *fl, const struct port *port,
+                  uint64_t cookie, ofp_port_t ofport)
+{
+    struct security s = {
+        .fl = fl, .cookie = cookie, .port = port, .ofport = ofport,
+        .m = DS_EMPTY_INITIALIZER,
+    };
+    struct eth_addr mac = port->mac;
+    struct in6_addr lla;
+
+    if (!port->security) {
+        add_security(&s, FLOW_TABLE_PORT_SECURITY, FLOW_PRIO_NORMAL, "%s",
+                     "");
+        ds_destroy(&s.m);
+        return;
+    }
+
+    for (size_t i = 0; i < port->n_ips; i++) {
+        if (topology_is_ipv4(&port->ips[i])) {
+            add_security_ipv4(&s, &port->ips[i]);
+        } else {
+            add_security_ipv6(&s, &port->ips[i]);
+        }
+    }
+    in6_generate_lla(mac, &lla);
+    add_security_ipv6(&s, &lla);
+
+    /* Before it has an address: duplicate detection for either family
+     * (RFC 5227, RFC 4862), DHCP. */
+    add_security(&s, FLOW_TABLE_PORT_SECURITY, FLOW_PRIO_ALLOW,
+                 ",dl_src="ETH_ADDR_FMT",arp,arp_sha="ETH_ADDR_FMT
+                 ",arp_spa=0.0.0.0", ETH_ADDR_ARGS(mac), ETH_ADDR_ARGS(mac));
+    add_security(&s, FLOW_TABLE_PORT_SECURITY, FLOW_PRIO_ALLOW,
+                 ",dl_src="ETH_ADDR_FMT",ipv6,ipv6_src=::",
+                 ETH_ADDR_ARGS(mac));
+    add_security(&s, FLOW_TABLE_PORT_SECURITY, FLOW_PRIO_ALLOW,
+                 ",dl_src="ETH_ADDR_FMT",udp,nw_src=0.0.0.0,"
+                 "nw_dst=255.255.255.255,tp_src=68,tp_dst=67",
+                 ETH_ADDR_ARGS(mac));
+    add_security(&s, FLOW_TABLE_PORT_SECURITY, FLOW_PRIO_ALLOW,
+                 ",dl_src="ETH_ADDR_FMT",rarp,arp_sha="ETH_ADDR_FMT,
+                 ETH_ADDR_ARGS(mac), ETH_ADDR_ARGS(mac));
+    add_nd_security(&s);
+
+    /* Other IP and ARP is spoofed.  Other protocols carry no address that
+     * could be checked and pass with the right MAC (V6). */
+    add_security(&s, FLOW_TABLE_PORT_SECURITY, FLOW_PRIO_DENY, ",ip");
+    add_security(&s, FLOW_TABLE_PORT_SECURITY, FLOW_PRIO_DENY, ",ipv6");
+    add_security(&s, FLOW_TABLE_PORT_SECURITY, FLOW_PRIO_DENY, ",arp");
+    add_security(&s, FLOW_TABLE_PORT_SECURITY, FLOW_PRIO_DENY, ",rarp");
+    add_security(&s, FLOW_TABLE_PORT_SECURITY, FLOW_PRIO_LOW,
+                 ",dl_src="ETH_ADDR_FMT, ETH_ADDR_ARGS(mac));
+    add_security(&s, FLOW_TABLE_PORT_SECURITY, FLOW_PRIO_DEFAULT, "%s", "");
+    ds_destroy(&s.m);
+}
+
+/* Requests go to the responder, metered, unless they are for an address of
+ * the VM itself: it announces that or checks whether it is free. */
+static void
+add_responder_limit(struct flow_list *fl, const struct port *port,
+                    uint64_t cookie, ofp_port_t ofport)
+{
+    static const char *const requests[] = {
+        "arp,arp_op=1,dl_dst=ff:ff:ff:ff:ff:ff",
+        "icmp6,icmp_type=135,icmp_code=0,"
+        "dl_dst=33:33:00:00:00:00/ff:ff:00:00:00:00",
+    };
+    struct ds m = DS_EMPTY_INITIALIZER;
+    struct ds a = DS_EMPTY_INITIALIZER;
+
+    for (size_t i = 0; i < port->n_ips; i++) {
+        ds_clear(&m);
+        ds_put_format(&m, "in_port=%"PRIu32",%s=", ofport,
+                      topology_is_ipv4(&port->ips[i])
+                      ? "arp,arp_op=1,arp_tpa"
+                      : "icmp6,icmp_type=135,icmp_code=0,nd_target");
+        ipv6_format_mapped(&port->ips[i], &m);
+        flow_list_add(fl, FLOW_TABLE_RESPONDER_LIMIT, FLOW_PRIO_OVERRIDE,
+                      cookie, ds_cstr(&m), "resubmit(,%d)",
+                      FLOW_TABLE_LOOKUP);
+    }
+
+    if (port->vn->responder_rate) {
+        /* The meter of a port has the port's number, which is unique in the
+         * bridge and the same after a restart. */
+        fl->meter.id = ofp_to_u16(ofport);
+        fl->meter.rate = port->vn->responder_rate;
+        fl->meter.burst = port->vn->responder_burst;
+        fmt(&a, "meter:%"PRIu32",", fl->meter.id);
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(requests); i++) {
+        flow_list_add(fl, FLOW_TABLE_RESPONDER_LIMIT, FLOW_PRIO_NORMAL,
+                      cookie,
+                      fmt(&m, "in_port=%"PRIu32",%s", ofport, requests[i]),
+                      "%sresubmit(,%d)", ds_cstr(&a), FLOW_TABLE_RESPONDER);
+    }
+    ds_destroy(&m);
+    ds_destroy(&a);
+}
+
+struct flow_list *
+pipeline_port_local(const struct port *port, ofp_port_t ofport,
+                    const struct nve *elsewhere, int ip)
+{
+    uint64_t cookie = cookie_make(COOKIE_PORT, port->id);
+    struct flow_list *fl = flow_list_create();
+    struct ds m = DS_EMPTY_INITIALIZER;
+
+    flow_list_add(fl, FLOW_TABLE_CLASSIFY, FLOW_PRIO_NORMAL, cookie,
+                  fmt(&m, "in_port=%"PRIu32, ofport),
+                  "set_field:%"PRIu32"->metadata,resubmit(,%d)",
+                  port->vn->vni, FLOW_TABLE_PORT_SECURITY);
+    add_port_security(fl, port, cookie, ofport);
+    add_responder_limit(fl, port, cookie, ofport);
+    add_responder(fl, port, cookie);
+
+    if (!elsewhere) {
+        flow_list_add(fl, FLOW_TABLE_MAPPING, FLOW_PRIO_NORMAL, cookie,
+                      fmt(&m, "metadata=%"PRIu32",dl_dst="ETH_ADDR_FMT,
+                          port->vn->vni, ETH_ADDR_ARGS(port->mac)),
+                      "set_field:%d->"REG_PLACE",set_field:%"PRIu32
+                      "->"REG_PORT, FLOW_PLACE_LOCAL, ofport);
+    } else if (ip >= 0) {
+        add_remote_mapping(fl, port, elsewhere, ip);
+    }
+    ds_destroy(&m);
+    return flow_list_finish(fl);
+}
+
+/* Moves. */
+
+/* Appends a learn() of a mapping for the source of the packet; the caller
+ * adds what it loads and the closing parenthesis. */
+static void
+put_learn_mapping(struct ds *s, uint64_t id)
+{
+    ds_put_format(s, "learn(table=%d,priority=%d,cookie=%#"PRIx64
+                  ",limit=%d,OXM_OF_METADATA[],NXM_OF_ETH_DST[]"
+                  "=NXM_OF_ETH_SRC[]", FLOW_TABLE_MAPPING, FLOW_PRIO_LEARNED,
+                  cookie_make(COOKIE_LEARNED, id), LEARN_LIMIT);
+}
+
+/* Appends what a learned mapping to address 'ip' of 'nve' loads. */
+static void
+put_learn_remote(struct ds *s, enum flow_place place, const struct nve *nve,
+                 int ip)
+{
+    ds_put_format(s, ",load:%d->"REG_PLACE"[]"
+                  ",load:%d->"REG_ENCAP"[]", place, nve->encap);
+    if (topology_is_ipv4(&nve->ips[ip])) {
+        ds_put_format(s, ",load:%#"PRIx32"->NXM_NX_TUN_IPV4_DST[])",
+                      ntohl(in6_addr_get_mapped_ipv4(&nve->ips[ip])));
+    } else {
+        ds_put_cstr(s, ",load:0x");
+        for (size_t i = 0; i < sizeof nve->ips[ip]; i++) {
+            ds_put_format(s, "%02x", nve->ips[ip].s6_addr[i]);
+        }
+        ds_put_cstr(s, "->NXM_NX_TUN_IPV6_DST[])");
+    }
+}
+
+struct flow_list *
+pipeline_move_activation(const struct port *port, uint64_t id,
+                         ofp_port_t ofport)
+{
+    uint64_t learned = cookie_make(COOKIE_LEARNED, id);
+    struct flow_list *fl = flow_list_create();
+    struct ds m = DS_EMPTY_INITIALIZER;
+    struct ds a = DS_EMPTY_INITIALIZER;
+
+    /* From here on this is the place of the VM. */
+    put_learn_mapping(&a, id);
+    ds_put_format(&a, ",load:%d->"REG_PLACE"[]"
+                  ",load:%"PRIu32"->"REG_PORT"[]),",
+                  FLOW_PLACE_LOCAL, ofport);
+
+    /* And this has been done. */
+    ds_put_format(&a, "learn(table=%d,priority=%d,cookie=%#"PRIx64
+                  ",limit=%d,in_port=%"PRIu32",load:1->"REG_ACTIVE
+                  "[]),", FLOW_TABLE_ACTIVATED, FLOW_PRIO_LEARNED, learned,
+                  LEARN_LIMIT, ofport);
+
+    flow_list_add(fl, FLOW_TABLE_ACTIVATION, FLOW_PRIO_NORMAL,
+                  cookie_make(COOKIE_MOVE, id),
+                  fmt(&m, "in_port=%"PRIu32","REG_ACTIVE"=0", ofport),
+                  "%scontroller(max_len=128,userdata=%02x),"
+                  "clone(set_field:"FLOW_ANNOUNCE_MAC"->eth_dst,"
+                  "resubmit(,%d)),resubmit(,%d)",
+                  ds_cstr(&a), PIPELINE_PUNT_ACTIVATION,
+                  FLOW_TABLE_FLOOD_REMOTE, FLOW_TABLE_RESPONDER_LIMIT);
+    ds_destroy(&m);
+    ds_destroy(&a);
+    return flow_list_finish(fl);
+}
+
+struct flow_list *
+pipeline_move_mark(uint64_t id, ofp_port_t ofport)
+{
+    struct flow_list *fl = flow_list_create();
+    struct ds m = DS_EMPTY_INITIALIZER;
+
+    /* The same flow that the activation learns. */
+    flow_list_add(fl, FLOW_TABLE_ACTIVATED, FLOW_PRIO_LEARNED,
+                  cookie_make(COOKIE_LEARNED, id),
+                  fmt(&m, "in_port=%"PRIu32, ofport),
+                  "set_field:1->"REG_ACTIVE);
+    ds_destroy(&m);
+    return flow_list_finish(fl);
+}
+
+struct flow_list *
+pipeline_move_arm(const struct port *port, uint64_t id, const struct nve *new,
+                  int ip, ofp_port_t old_ofport)
+{
+    struct flow_list *fl = flow_list_create();
+    struct ds m = DS_EMPTY_INITIALIZER;
+    struct ds a = DS_EMPTY_INITIALIZER;
+
+    if (old_ofport) {
+        /* Only what comes from a tunnel is a late packet, and counted. */
+        put_learn_mapping(&a, id);
+        ds_put_format(&a, ","REG_ORIGIN"[]=%d", FLOW_FROM_TUNNEL);
+        put_learn_remote(&a, FLOW_PLACE_REDIRECT, new, ip);
+        ds_put_char(&a, ',');
+        put_learn_mapping(&a, id);
+        ds_put_format(&a, ","REG_ORIGIN"[]=%d", FLOW_FROM_VM);
+        put_learn_remote(&a, FLOW_PLACE_REMOTE, new, ip);
+
+        /* The VM's own announcement is not for its old place. */
+        ds_put_format(&a, ",controller(max_len=64,userdata=%02x)"
+                      ",load:%"PRIu32"->NXM_OF_IN_PORT[]",
+                      PIPELINE_PUNT_REDIRECT, old_ofport);
+    } else {
+        put_learn_mapping(&a, id);
+        put_learn_remote(&a, FLOW_PLACE_REMOTE, new, ip);
+    }
+
+    for (size_t i = 0; i < new->n_ips; i++) {
+        ds_clear(&m);
+        ds_put_format(&m, REG_ORIGIN"=%d,metadata=%"PRIu32
+                      ",dl_src="ETH_ADDR_FMT",%s=", FLOW_FROM_TUNNEL,
+                      port->vn->vni, ETH_ADDR_ARGS(port->mac),
+                      topology_is_ipv4(&new->ips[i])
+                      ? "tun_src" : "tun_ipv6_src");
+        ipv6_format_mapped(&new->ips[i], &m);
+        flow_list_add(fl, FLOW_TABLE_ACTIVATION, FLOW_PRIO_NORMAL,
+                      cookie_make(COOKIE_MOVE, id), ds_cstr(&m),
+                      "%s,resubmit(,%d)", ds_cstr(&a), FLOW_TABLE_LOOKUP);
+    }
+    ds_destroy(&m);
+    ds_destroy(&a);
+    return flow_list_finish(fl);
+}
+
+struct flow_list *
+pipeline_move_redirect(const struct port *port, uint64_t id,
+                       const struct nve *new, int ip)
+{
+    uint64_t learned = cookie_make(COOKIE_LEARNED, id);
+    struct flow_list *fl = flow_list_create();
+    struct ds m = DS_EMPTY_INITIALIZER;
+    struct ds a = DS_EMPTY_INITIALIZER;
+
+    /* The same flows that the arming learns, so that their counters go on. */
+    put_tunnel_to(&a, new, ip);
+    for (int origin = FLOW_FROM_VM; origin <= FLOW_FROM_TUNNEL; origin++) {
+        flow_list_add(fl, FLOW_TABLE_MAPPING, FLOW_PRIO_LEARNED, learned,
+                      fmt(&m, REG_ORIGIN"=%d,metadata=%"PRIu32
+                          ",dl_dst="ETH_ADDR_FMT, origin, port->vn->vni,
+                          ETH_ADDR_ARGS(port->mac)),
+                      "set_field:%d->"REG_PLACE",%s",
+                      origin == FLOW_FROM_TUNNEL
+                      ? FLOW_PLACE_REDIRECT : FLOW_PLACE_REMOTE,
+                      ds_cstr(&a));
+    }
+    ds_destroy(&m);
+    ds_destroy(&a);
+    return flow_list_finish(fl);
+}

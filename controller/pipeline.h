@@ -1,0 +1,82 @@
+/* Copyright (c) 2026 The ovs-nva authors.
+ * SPDX-License-Identifier: Apache-2.0 */
+
+#ifndef PIPELINE_H
+#define PIPELINE_H 1
+
+/* The flows of an NVE, object by object.
+ *
+ * Each function builds the flow list of one object as one NVE needs it, from
+ * its arguments alone: no state, no decision about who needs what (wiring.h).
+ * The tables are those of flow-tables.h; Documentation/topics/pipeline.rst
+ * tells what each flow is for and what breaks without it.
+ *
+ * Every function returns a finished list with one reference, the caller's. */
+
+#include <stdint.h>
+#include "flow-list.h"
+#include "openvswitch/types.h"
+#include "topology.h"
+
+/* Userdata of packet-ins, first byte. */
+enum pipeline_punt {
+    PIPELINE_PUNT_ACTIVATION = 1,   /* A VM was heard at its new NVE. */
+    PIPELINE_PUNT_REDIRECT = 2,     /* Its old NVE heard of that. */
+    PIPELINE_PUNT_PROBE = 3         /* A probe of the underlay arrived. */
+};
+
+/* What an NVE needs whatever its ports are: 'geneve' and 'vxlan' are the
+ * OpenFlow ports of its tunnels, 0 if it has none; 'packet_in_rate' limits
+ * the packets that it sends to the controller, in packets/s (C3). */
+struct flow_list *pipeline_nve(const struct nve *, ofp_port_t geneve,
+                               ofp_port_t vxlan, uint32_t packet_in_rate);
+
+/* What an NVE needs for each virtual network it takes part in. */
+struct flow_list *pipeline_vn(const struct vn *);
+
+/* Broadcast copies for 'n' ports of the VN at this NVE. */
+struct flow_list *pipeline_flood_local(const struct vn *,
+                                       const ofp_port_t ports[], size_t n);
+
+/* Broadcast copies for other NVEs: 'remotes' are the 'n' members to which
+ * 'from', or any other NVE with the same address families, can tunnel. */
+struct flow_list *pipeline_flood_remote(const struct vn *,
+                                        const struct nve *from,
+                                        const struct nve *const remotes[],
+                                        size_t n);
+
+/* 'port' is at 'nve', at its address 'ip'; the answers to ARP and ND for it
+ * are included. */
+struct flow_list *pipeline_port_remote(const struct port *,
+                                       const struct nve *, int ip);
+
+/* 'port' is here, at 'ofport'.  If 'elsewhere' is nonnull, then the interface
+ * here may send but the port is there, at its address 'ip': here is the new
+ * NVE before the cut-over of a move, or the old one after it. */
+struct flow_list *pipeline_port_local(const struct port *, ofp_port_t ofport,
+                                      const struct nve *elsewhere, int ip);
+
+/* A move of 'port', whose migration has id 'id'. */
+
+/* At the new NVE, before the cut-over: what 'port' sends from 'ofport'
+ * switches this NVE and tells all others. */
+struct flow_list *pipeline_move_activation(const struct port *, uint64_t id,
+                                           ofp_port_t ofport);
+
+/* At the new NVE from the cut-over on: the mark by which a controller that
+ * has been restarted knows that the commit point has been passed. */
+struct flow_list *pipeline_move_mark(uint64_t id, ofp_port_t ofport);
+
+/* At an NVE other than 'new', before the cut-over: hearing the VM from 'new'
+ * switches the mapping to address 'ip' of 'new'.  'old_ofport' is the port's
+ * interface if this is the old NVE, 0 if it is a peer. */
+struct flow_list *pipeline_move_arm(const struct port *, uint64_t id,
+                                    const struct nve *new, int ip,
+                                    ofp_port_t old_ofport);
+
+/* At the old NVE from the cut-over until drained: late packets from tunnels
+ * go to address 'ip' of 'new' (V7). */
+struct flow_list *pipeline_move_redirect(const struct port *, uint64_t id,
+                                         const struct nve *new, int ip);
+
+#endif /* pipeline.h */

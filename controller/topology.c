@@ -1,0 +1,384 @@
+/* Copyright (c) 2026 The ovs-nva authors.
+ * SPDX-License-Identifier: Apache-2.0 */
+
+#include <config.h>
+
+#include "topology.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "flow-list.h"
+#include "hash.h"
+#include "util.h"
+
+void
+topology_init(struct topology *t)
+{
+    t->member_cb = NULL;
+    t->aux = NULL;
+    hmap_init(&t->nves);
+    hmap_init(&t->nves_by_id);
+    hmap_init(&t->vns);
+    hmap_init(&t->vns_by_id);
+    hmap_init(&t->ports);
+    hmap_init(&t->ports_by_id);
+    hmap_init(&t->attachments);
+}
+
+void
+topology_uninit(struct topology *t)
+{
+    struct attachment *a;
+    struct port *port;
+    struct nve *nve;
+    struct vn *vn;
+
+    HMAP_FOR_EACH_SAFE (port, name_node, &t->ports) {
+        topology_remove_port(t, port);
+    }
+    HMAP_FOR_EACH_SAFE (a, iface_node, &t->attachments) {
+        topology_detach(t, a);
+    }
+    HMAP_FOR_EACH_SAFE (vn, name_node, &t->vns) {
+        topology_remove_vn(t, vn);
+    }
+    HMAP_FOR_EACH_SAFE (nve, name_node, &t->nves) {
+        topology_remove_nve(t, nve);
+    }
+    hmap_destroy(&t->nves);
+    hmap_destroy(&t->nves_by_id);
+    hmap_destroy(&t->vns);
+    hmap_destroy(&t->vns_by_id);
+    hmap_destroy(&t->ports);
+    hmap_destroy(&t->ports_by_id);
+    hmap_destroy(&t->attachments);
+}
+
+/* NVEs. */
+
+struct nve *
+topology_add_nve(struct topology *t, const char *name, uint64_t id)
+{
+    struct nve *nve = xzalloc(sizeof *nve);
+
+    nve->name = xstrdup(name);
+    nve->id = id;
+    nve->encap = ENCAP_GENEVE;
+    hmap_init(&nve->members);
+    ovs_list_init(&nve->move_parts);
+    hmap_insert(&t->nves, &nve->name_node, hash_string(name, 0));
+    hmap_insert(&t->nves_by_id, &nve->id_node, hash_uint64(id));
+    return nve;
+}
+
+void
+topology_remove_nve(struct topology *t, struct nve *nve)
+{
+    ovs_assert(hmap_is_empty(&nve->members)
+               && ovs_list_is_empty(&nve->move_parts));
+    hmap_remove(&t->nves, &nve->name_node);
+    hmap_remove(&t->nves_by_id, &nve->id_node);
+    hmap_destroy(&nve->members);
+    free(nve->name);
+    free(nve);
+}
+
+struct nve *
+topology_find_nve(const struct topology *t, const char *name)
+{
+    struct nve *nve;
+
+    HMAP_FOR_EACH_WITH_HASH (nve, name_node, hash_string(name, 0), &t->nves) {
+        if (!strcmp(nve->name, name)) {
+            return nve;
+        }
+    }
+    return NULL;
+}
+
+struct nve *
+topology_find_nve_by_id(const struct topology *t, uint64_t id)
+{
+    struct nve *nve;
+
+    HMAP_FOR_EACH_WITH_HASH (nve, id_node, hash_uint64(id), &t->nves_by_id) {
+        if (nve->id == id) {
+            return nve;
+        }
+    }
+    return NULL;
+}
+
+int
+topology_tunnel_address(const struct nve *from, const struct nve *to)
+{
+    for (size_t i = 0; i < to->n_ips; i++) {
+        for (size_t j = 0; j < from->n_ips; j++) {
+            if (topology_is_ipv4(&from->ips[j])
+                == topology_is_ipv4(&to->ips[i])) {
+                return i;
+            }
+        }
+    }
+    return -1;
+}
+
+/* Virtual networks. */
+
+struct vn *
+topology_add_vn(struct topology *t, const char *name, uint64_t id)
+{
+    struct vn *vn = xzalloc(sizeof *vn);
+
+    vn->name = xstrdup(name);
+    vn->id = id;
+    hmap_init(&vn->ports);
+    hmap_init(&vn->members);
+    hmap_insert(&t->vns, &vn->name_node, hash_string(name, 0));
+    hmap_insert(&t->vns_by_id, &vn->id_node, hash_uint64(id));
+    return vn;
+}
+
+void
+topology_remove_vn(struct topology *t, struct vn *vn)
+{
+    ovs_assert(hmap_is_empty(&vn->ports) && hmap_is_empty(&vn->members));
+    hmap_remove(&t->vns, &vn->name_node);
+    hmap_remove(&t->vns_by_id, &vn->id_node);
+    hmap_destroy(&vn->ports);
+    hmap_destroy(&vn->members);
+    for (size_t i = 0; i < ARRAY_SIZE(vn->flood); i++) {
+        flow_list_unref(vn->flood[i]);
+    }
+    free(vn->name);
+    free(vn);
+}
+
+struct vn *
+topology_find_vn(const struct topology *t, const char *name)
+{
+    struct vn *vn;
+
+    HMAP_FOR_EACH_WITH_HASH (vn, name_node, hash_string(name, 0), &t->vns) {
+        if (!strcmp(vn->name, name)) {
+            return vn;
+        }
+    }
+    return NULL;
+}
+
+struct vn *
+topology_find_vn_by_id(const struct topology *t, uint64_t id)
+{
+    struct vn *vn;
+
+    HMAP_FOR_EACH_WITH_HASH (vn, id_node, hash_uint64(id), &t->vns_by_id) {
+        if (vn->id == id) {
+            return vn;
+        }
+    }
+    return NULL;
+}
+
+/* Ports. */
+
+struct port *
+topology_add_port(struct topology *t, const char *name, uint64_t id,
+                  struct vn *vn)
+{
+    struct port *port = xzalloc(sizeof *port);
+
+    port->name = xstrdup(name);
+    port->id = id;
+    port->vn = vn;
+    hmap_insert(&t->ports, &port->name_node, hash_string(name, 0));
+    hmap_insert(&t->ports_by_id, &port->id_node, hash_uint64(id));
+    hmap_insert(&vn->ports, &port->vn_node, hash_pointer(port, 0));
+    return port;
+}
+
+void
+topology_remove_port(struct topology *t, struct port *port)
+{
+    struct member *m;
+
+    ovs_assert(!port->move);
+    HMAP_FOR_EACH_SAFE (m, vn_node, &port->vn->members) {
+        topology_remove_presence(t, m->nve, port);
+    }
+    hmap_remove(&t->ports, &port->name_node);
+    hmap_remove(&t->ports_by_id, &port->id_node);
+    hmap_remove(&port->vn->ports, &port->vn_node);
+    for (size_t i = 0; i < ARRAY_SIZE(port->place.lists); i++) {
+        flow_list_unref(port->place.lists[i]);
+    }
+    free(port->ips);
+    free(port->name);
+    free(port);
+}
+
+struct port *
+topology_find_port(const struct topology *t, const char *name)
+{
+    struct port *port;
+
+    HMAP_FOR_EACH_WITH_HASH (port, name_node, hash_string(name, 0),
+                             &t->ports) {
+        if (!strcmp(port->name, name)) {
+            return port;
+        }
+    }
+    return NULL;
+}
+
+struct port *
+topology_find_port_by_id(const struct topology *t, uint64_t id)
+{
+    struct port *port;
+
+    HMAP_FOR_EACH_WITH_HASH (port, id_node, hash_uint64(id),
+                             &t->ports_by_id) {
+        if (port->id == id) {
+            return port;
+        }
+    }
+    return NULL;
+}
+
+/* Attachments. */
+
+struct attachment *
+topology_attach(struct topology *t, struct nve *nve, const char *port_name,
+                const char *ifname, ofp_port_t ofport)
+{
+    struct attachment *a = xzalloc(sizeof *a);
+
+    a->port_name = xstrdup(port_name);
+    a->ifname = xstrdup(ifname);
+    a->nve = nve;
+    a->ofport = ofport;
+    hmap_insert(&t->attachments, &a->iface_node, hash_string(port_name, 0));
+    return a;
+}
+
+void
+topology_detach(struct topology *t, struct attachment *a)
+{
+    hmap_remove(&t->attachments, &a->iface_node);
+    free(a->port_name);
+    free(a->ifname);
+    free(a);
+}
+
+struct attachment *
+topology_find_attachment(const struct topology *t, const char *port_name,
+                         const struct nve *nve)
+{
+    struct attachment *best = NULL;
+    struct attachment *a;
+
+    HMAP_FOR_EACH_WITH_HASH (a, iface_node, hash_string(port_name, 0),
+                             &t->attachments) {
+        if (a->nve == nve && !strcmp(a->port_name, port_name)
+            && (!best || strcmp(a->ifname, best->ifname) < 0)) {
+            best = a;
+        }
+    }
+    return best;
+}
+
+struct attachment *
+topology_find_any_attachment(const struct topology *t, const char *port_name)
+{
+    struct attachment *best = NULL;
+    struct attachment *a;
+
+    HMAP_FOR_EACH_WITH_HASH (a, iface_node, hash_string(port_name, 0),
+                             &t->attachments) {
+        if (!strcmp(a->port_name, port_name)
+            && (!best || strcmp(a->nve->name, best->nve->name) < 0)) {
+            best = a;
+        }
+    }
+    return best;
+}
+
+/* Members. */
+
+struct member *
+topology_find_member(const struct nve *nve, const struct vn *vn)
+{
+    struct member *m;
+
+    HMAP_FOR_EACH_WITH_HASH (m, nve_node, hash_pointer(vn, 0),
+                             &nve->members) {
+        if (m->vn == vn) {
+            return m;
+        }
+    }
+    return NULL;
+}
+
+static struct presence *
+find_presence(const struct member *m, const struct port *port)
+{
+    struct presence *p;
+
+    HMAP_FOR_EACH_WITH_HASH (p, node, hash_pointer(port, 0), &m->ports) {
+        if (p->port == port) {
+            return p;
+        }
+    }
+    return NULL;
+}
+
+bool
+topology_add_presence(struct topology *t, struct nve *nve, struct port *port)
+{
+    struct member *m = topology_find_member(nve, port->vn);
+    bool created = !m;
+    struct presence *p;
+
+    if (!m) {
+        m = xzalloc(sizeof *m);
+        m->nve = nve;
+        m->vn = port->vn;
+        hmap_init(&m->ports);
+        hmap_insert(&nve->members, &m->nve_node, hash_pointer(m->vn, 0));
+        hmap_insert(&m->vn->members, &m->vn_node, hash_pointer(nve, 0));
+        if (t->member_cb) {
+            t->member_cb(m, true, t->aux);
+        }
+    }
+    if (!find_presence(m, port)) {
+        p = xmalloc(sizeof *p);
+        p->port = port;
+        hmap_insert(&m->ports, &p->node, hash_pointer(port, 0));
+    }
+    return created;
+}
+
+bool
+topology_remove_presence(struct topology *t, struct nve *nve,
+                         struct port *port)
+{
+    struct member *m = topology_find_member(nve, port->vn);
+    struct presence *p = m ? find_presence(m, port) : NULL;
+
+    if (p) {
+        hmap_remove(&m->ports, &p->node);
+        free(p);
+    }
+    if (!m || !hmap_is_empty(&m->ports)) {
+        return false;
+    }
+    if (t->member_cb) {
+        t->member_cb(m, false, t->aux);
+    }
+    hmap_remove(&nve->members, &m->nve_node);
+    hmap_remove(&m->vn->members, &m->vn_node);
+    hmap_destroy(&m->ports);
+    free(m);
+    return true;
+}

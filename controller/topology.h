@@ -1,0 +1,199 @@
+/* Copyright (c) 2026 The ovs-nva authors.
+ * SPDX-License-Identifier: Apache-2.0 */
+
+#ifndef TOPOLOGY_H
+#define TOPOLOGY_H 1
+
+/* What the NVA knows: NVEs, virtual networks, ports, and where ports are.
+ *
+ * This is the Topology Discovery Entity of draft-gu-statemigration-arch (S1)
+ * and the mapping tables of RFC 8014 section 3.  It holds facts and indexes;
+ * who needs which flows because of them is decided elsewhere (wiring.h).
+ *
+ * Ownership: the topology owns everything in it.  Pointers stay valid until
+ * the object's _remove().
+ *
+ * Thread-safety: none; use from one thread. */
+
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "openvswitch/hmap.h"
+#include "openvswitch/list.h"
+#include "openvswitch/types.h"
+#include "openvswitch/uuid.h"
+#include "packets.h"
+
+struct flow_list;
+struct move;
+struct ofsync;
+
+#define TOPOLOGY_MAX_ENCAP_IPS 8
+
+enum encap { ENCAP_GENEVE = 1, ENCAP_VXLAN = 2 };
+
+/* A Network Virtualization Edge: a hypervisor. */
+struct nve {
+    struct hmap_node name_node; /* In topology's 'nves', by 'name'. */
+    struct hmap_node id_node;   /* In topology's 'nves_by_id'. */
+    char *name;
+    uint64_t id;                /* Of its row, see cookie.h. */
+
+    enum encap encap;           /* How others shall tunnel to it. */
+    struct in6_addr ips[TOPOLOGY_MAX_ENCAP_IPS]; /* v4-mapped if IPv4. */
+    size_t n_ips;
+
+    ofp_port_t geneve_ofport;   /* Its own tunnels, 0 if it has none. */
+    ofp_port_t vxlan_ofport;
+
+    struct hmap members;        /* Contains "struct member"s by 'vn'. */
+    struct ovs_list move_parts; /* Contains "struct move_part"s, move.h. */
+    struct ofsync *ofsync;      /* Its flows.  Set by the owner of both. */
+    void *session;              /* Its connections, likewise. */
+};
+
+/* A virtual network. */
+struct vn {
+    struct hmap_node name_node; /* In topology's 'vns', by 'name'. */
+    struct hmap_node id_node;   /* In topology's 'vns_by_id'. */
+    char *name;
+    uint64_t id;
+
+    uint32_t vni;
+    bool flood_unknown;         /* Unknown unicast is flooded, not dropped. */
+    uint32_t responder_rate;    /* Per port, in packets/s; 0 is no limit. */
+    uint32_t responder_burst;   /* In packets. */
+
+    struct hmap ports;          /* Contains "struct port"s by 'vn_node'. */
+    struct hmap members;        /* Contains "struct member"s by 'nve'. */
+    struct flow_list *flood[4]; /* Cache of wiring.c, by address families. */
+};
+
+/* An NVE that takes part in a virtual network, because a port is there or is
+ * going to be. */
+struct member {
+    struct hmap_node nve_node;  /* In the NVE's 'members', by hash of 'vn'. */
+    struct hmap_node vn_node;   /* In the VN's 'members', by hash of 'nve'. */
+    struct nve *nve;
+    struct vn *vn;
+    struct hmap ports;          /* Contains "struct presence"s by 'port'. */
+};
+
+/* A port has or had something to do at an NVE. */
+struct presence {
+    struct hmap_node node;      /* In the member's 'ports'. */
+    struct port *port;
+};
+
+/* Where a port is for everybody else, with the flows that say so. */
+struct place {
+    struct nve *nve;            /* Null if it is nowhere. */
+    struct flow_list *lists[TOPOLOGY_MAX_ENCAP_IPS]; /* By address of 'nve';
+                                 * cache of wiring.c. */
+};
+
+/* A Tenant System Interface: a VM's port. */
+struct port {
+    struct hmap_node name_node; /* In topology's 'ports', by 'name'. */
+    struct hmap_node id_node;   /* In topology's 'ports_by_id'. */
+    struct hmap_node vn_node;   /* In the VN's 'ports'. */
+    char *name;                 /* Its iface-id (C6). */
+    uint64_t id;
+    struct uuid uuid;           /* Of its row.  Set by the owner. */
+
+    struct vn *vn;
+    struct eth_addr mac;
+    struct in6_addr *ips;       /* v4-mapped if IPv4. */
+    size_t n_ips;
+    bool security;              /* Only its own addresses (V12, A7). */
+
+    struct place place;
+    struct move *move;          /* The move that it is on, or null. */
+};
+
+/* An interface of an integration bridge whose iface-id names a port, which
+ * need not exist (yet). */
+struct attachment {
+    struct hmap_node iface_node; /* In topology's 'attachments', by name. */
+    char *port_name;
+    char *ifname;
+    struct nve *nve;
+    ofp_port_t ofport;
+};
+
+/* Told when an NVE begins to take part in a virtual network ('joined'), or
+ * is about to end that. */
+typedef void topology_member_cb(struct member *, bool joined, void *aux);
+
+struct topology {
+    topology_member_cb *member_cb;  /* May be null. */
+    void *aux;
+    struct hmap nves, nves_by_id;
+    struct hmap vns, vns_by_id;
+    struct hmap ports, ports_by_id;
+    struct hmap attachments;
+};
+
+void topology_init(struct topology *);
+void topology_uninit(struct topology *);
+
+/* Each _add() requires that name and id are not taken. */
+struct nve *topology_add_nve(struct topology *, const char *name, uint64_t id);
+void topology_remove_nve(struct topology *, struct nve *);
+struct nve *topology_find_nve(const struct topology *, const char *name);
+struct nve *topology_find_nve_by_id(const struct topology *, uint64_t id);
+
+struct vn *topology_add_vn(struct topology *, const char *name, uint64_t id);
+void topology_remove_vn(struct topology *, struct vn *);
+struct vn *topology_find_vn(const struct topology *, const char *name);
+struct vn *topology_find_vn_by_id(const struct topology *, uint64_t id);
+
+struct port *topology_add_port(struct topology *, const char *name,
+                               uint64_t id, struct vn *);
+void topology_remove_port(struct topology *, struct port *);
+struct port *topology_find_port(const struct topology *, const char *name);
+struct port *topology_find_port_by_id(const struct topology *, uint64_t id);
+
+/* Records that 'ifname' at 'nve' is port 'port_name', replacing what was known
+ * of 'ifname'. */
+struct attachment *topology_attach(struct topology *, struct nve *,
+                                   const char *port_name, const char *ifname,
+                                   ofp_port_t ofport);
+void topology_detach(struct topology *, struct attachment *);
+
+/* Returns the interface of 'port_name' at 'nve', or null.  If there are
+ * several, it is the one whose name sorts first; the others are without
+ * effect. */
+struct attachment *topology_find_attachment(const struct topology *,
+                                            const char *port_name,
+                                            const struct nve *);
+
+/* Returns an interface of 'port_name' at any NVE, or null; of several, the one
+ * at the NVE whose name sorts first. */
+struct attachment *topology_find_any_attachment(const struct topology *,
+                                                const char *port_name);
+
+/* Returns what 'nve' has to do with 'vn', or null. */
+struct member *topology_find_member(const struct nve *, const struct vn *);
+
+/* Makes 'port' present at 'nve', creating the member if necessary; returns
+ * true if it was created. */
+bool topology_add_presence(struct topology *, struct nve *, struct port *);
+
+/* Takes that back.  Returns true if the member went with it. */
+bool topology_remove_presence(struct topology *, struct nve *,
+                              struct port *);
+
+/* Returns the index in to->ips of the address to which 'from' tunnels: the
+ * first one of a family that 'from' has, too; -1 if there is none. */
+int topology_tunnel_address(const struct nve *from, const struct nve *to);
+
+/* Returns true if 'a' is an IPv4 address in v4-mapped form. */
+static inline bool
+topology_is_ipv4(const struct in6_addr *a)
+{
+    return IN6_IS_ADDR_V4MAPPED(a);
+}
+
+#endif /* topology.h */

@@ -1,0 +1,439 @@
+/* Copyright (c) 2026 The ovs-nva authors.
+ * SPDX-License-Identifier: Apache-2.0 */
+
+#include <config.h>
+
+#include "wiring.h"
+
+#include <stdlib.h>
+
+#include "cookie.h"
+#include "flow.h"
+#include "flow-list.h"
+#include "hash.h"
+#include "move.h"
+#include "ofsync.h"
+#include "openvswitch/dynamic-string.h"
+#include "pipeline.h"
+#include "topology.h"
+#include "util.h"
+
+/* Sets unit 'kind' of object 'id' at 'nve' and drops the caller's reference
+ * to 'fl'. */
+static void
+set_unit(struct nve *nve, enum cookie_kind kind, uint64_t id,
+         struct flow_list *fl)
+{
+    ofsync_set(nve->ofsync, cookie_make(kind, id), fl);
+    flow_list_unref(fl);
+}
+
+void
+wiring_nve_changed(struct nve *nve, const struct wiring_config *config)
+{
+    set_unit(nve, COOKIE_NVE, nve->id,
+             pipeline_nve(nve, nve->geneve_ofport, nve->vxlan_ofport,
+                          config->packet_in_rate));
+}
+
+/* Ports. */
+
+/* Returns the list for a port that is at 'place' for 'nve', from the cache of
+ * the place.  The reference is the cache's. */
+static struct flow_list *
+remote_list(const struct port *port, struct place *place,
+            const struct nve *nve)
+{
+    int ip = place->nve ? topology_tunnel_address(nve, place->nve) : -1;
+    struct flow_list **list = &place->lists[MAX(ip, 0)];
+
+    if (ip < 0 && place->nve) {
+        return NULL;
+    }
+    if (!*list) {
+        *list = pipeline_port_remote(port, place->nve, ip);
+    }
+    return *list;
+}
+
+static void
+forget_place(struct place *place)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(place->lists); i++) {
+        flow_list_unref(place->lists[i]);
+        place->lists[i] = NULL;
+    }
+}
+
+void
+wiring_forget(struct port *port)
+{
+    forget_place(&port->place);
+    if (port->move) {
+        forget_place(&port->move->there);
+    }
+}
+
+/* Returns where 'port' is for others, before or after its move. */
+static struct place *
+place_of(struct port *port, bool after)
+{
+    return port->move && after ? &port->move->there : &port->place;
+}
+
+/* Returns true if 'nve' treats the move of 'port', if any, as cut over. */
+static bool
+is_after(const struct port *port, const struct nve *nve)
+{
+    const struct move *move = port->move;
+
+    return move && (nve == move->new_nve ? move->cut_new : move->cut_rest);
+}
+
+struct flow_list *
+wiring_port_list(struct topology *t, struct port *port, struct nve *nve,
+                 bool after)
+{
+    struct place *place = place_of(port, after);
+    struct move *move = port->move;
+    struct attachment *a = NULL;
+
+    if (nve == place->nve || (move && (nve == move->old_nve
+                                       || nve == move->new_nve))) {
+        a = topology_find_attachment(t, port->name, nve);
+    }
+    if (!a) {
+        return flow_list_ref(remote_list(port, place, nve));
+    } else if (nve == place->nve) {
+        return pipeline_port_local(port, a->ofport, NULL, -1);
+    } else {
+        int ip = (place->nve ? topology_tunnel_address(nve, place->nve) : -1);
+
+        return pipeline_port_local(port, a->ofport, place->nve, ip);
+    }
+}
+
+/* Tells 'nve' what it needs for 'port' now. */
+static void
+set_port(struct topology *t, struct port *port, struct nve *nve)
+{
+    set_unit(nve, COOKIE_PORT, port->id,
+             wiring_port_list(t, port, nve, is_after(port, nve)));
+}
+
+/* Broadcast copies. */
+
+static int
+compare_ofports(const void *a_, const void *b_)
+{
+    const ofp_port_t *a = a_;
+    const ofp_port_t *b = b_;
+
+    return ofp_to_u16(*a) < ofp_to_u16(*b) ? -1
+           : ofp_to_u16(*a) > ofp_to_u16(*b);
+}
+
+struct flow_list *
+wiring_flood_local_list(struct topology *t, struct nve *nve,
+                        const struct vn *vn, const struct port *moved,
+                        bool after)
+{
+    struct member *m = topology_find_member(nve, vn);
+    struct flow_list *fl;
+    struct presence *p;
+    ofp_port_t *ports;
+    size_t n = 0;
+
+    ports = xmalloc(MAX(1, m ? hmap_count(&m->ports) : 0) * sizeof *ports);
+    if (m) {
+        HMAP_FOR_EACH (p, node, &m->ports) {
+            bool cut = p->port == moved ? after : is_after(p->port, nve);
+            struct attachment *a;
+
+            if (place_of(p->port, cut)->nve != nve) {
+                continue;
+            }
+            a = topology_find_attachment(t, p->port->name, nve);
+            if (a) {
+                ports[n++] = a->ofport;
+            }
+        }
+    }
+    qsort(ports, n, sizeof *ports, compare_ofports);
+    fl = pipeline_flood_local(vn, ports, n);
+    free(ports);
+    return fl;
+}
+
+void
+wiring_flood_local_changed(struct topology *t, struct nve *nve,
+                           const struct vn *vn)
+{
+    set_unit(nve, COOKIE_FLOOD_LOCAL, vn->id,
+             wiring_flood_local_list(t, nve, vn, NULL, false));
+}
+
+static int
+compare_nves(const void *a_, const void *b_)
+{
+    const struct nve *const *a = a_;
+    const struct nve *const *b = b_;
+
+    return strcmp((*a)->name, (*b)->name);
+}
+
+/* Returns which address families 'nve' has, as an index of vn->flood. */
+static int
+families(const struct nve *nve)
+{
+    int mask = 0;
+
+    for (size_t i = 0; i < nve->n_ips; i++) {
+        mask |= topology_is_ipv4(&nve->ips[i]) ? 1 : 2;
+    }
+    return mask;
+}
+
+/* Returns the copies that 'nve' sends to the other members of 'vn'.  The
+ * reference is the cache's. */
+static struct flow_list *
+flood_remote_list(struct vn *vn, const struct nve *nve)
+{
+    struct flow_list **list = &vn->flood[families(nve)];
+
+    if (!*list) {
+        const struct nve **nves;
+        struct member *m;
+        size_t n = 0;
+
+        nves = xmalloc(MAX(1, hmap_count(&vn->members)) * sizeof *nves);
+        HMAP_FOR_EACH (m, vn_node, &vn->members) {
+            nves[n++] = m->nve;
+        }
+        qsort(nves, n, sizeof *nves, compare_nves);
+        *list = pipeline_flood_remote(vn, nve, nves, n);
+        free(nves);
+    }
+    return *list;
+}
+
+/* The members of 'vn' changed. */
+static void
+flood_remote_changed(struct vn *vn)
+{
+    struct member *m;
+
+    for (size_t i = 0; i < ARRAY_SIZE(vn->flood); i++) {
+        flow_list_unref(vn->flood[i]);
+        vn->flood[i] = NULL;
+    }
+    HMAP_FOR_EACH (m, vn_node, &vn->members) {
+        ofsync_set(m->nve->ofsync, cookie_make(COOKIE_FLOOD_REMOTE, vn->id),
+                   flood_remote_list(vn, m->nve));
+    }
+}
+
+/* Members. */
+
+/* Brings all of 'vn' to 'nve'. */
+static void
+bring_vn(struct topology *t, struct nve *nve, struct vn *vn)
+{
+    struct port *port;
+
+    set_unit(nve, COOKIE_VN, vn->id, pipeline_vn(vn));
+    wiring_flood_local_changed(t, nve, vn);
+    HMAP_FOR_EACH (port, vn_node, &vn->ports) {
+        set_port(t, port, nve);
+    }
+}
+
+/* Removes all of 'vn' from 'nve'. */
+static void
+remove_vn(struct nve *nve, struct vn *vn)
+{
+    struct port *port;
+
+    ofsync_set(nve->ofsync, cookie_make(COOKIE_VN, vn->id), NULL);
+    ofsync_set(nve->ofsync, cookie_make(COOKIE_FLOOD_LOCAL, vn->id), NULL);
+    ofsync_set(nve->ofsync, cookie_make(COOKIE_FLOOD_REMOTE, vn->id), NULL);
+    HMAP_FOR_EACH (port, vn_node, &vn->ports) {
+        ofsync_set(nve->ofsync, cookie_make(COOKIE_PORT, port->id), NULL);
+    }
+}
+
+void
+wiring_join(struct topology *t, struct nve *nve, struct port *port)
+{
+    if (topology_add_presence(t, nve, port)) {
+        bring_vn(t, nve, port->vn);
+        flood_remote_changed(port->vn);
+    } else {
+        set_port(t, port, nve);
+        wiring_flood_local_changed(t, nve, port->vn);
+    }
+}
+
+void
+wiring_leave(struct topology *t, struct nve *nve, struct port *port)
+{
+    if (topology_remove_presence(t, nve, port)) {
+        remove_vn(nve, port->vn);
+        flood_remote_changed(port->vn);
+    } else if (topology_find_member(nve, port->vn)) {
+        set_port(t, port, nve);
+        wiring_flood_local_changed(t, nve, port->vn);
+    }
+}
+
+/* Changes. */
+
+void
+wiring_port_changed(struct topology *t, struct port *port)
+{
+    struct move *move = port->move;
+    struct member *m;
+
+    wiring_forget(port);
+    HMAP_FOR_EACH (m, vn_node, &port->vn->members) {
+        set_port(t, port, m->nve);
+        if (m->nve == port->place.nve
+            || (move && (m->nve == move->old_nve
+                         || m->nve == move->new_nve))) {
+            wiring_flood_local_changed(t, m->nve, port->vn);
+        }
+    }
+}
+
+void
+wiring_place_port(struct topology *t, struct port *port, struct nve *nve)
+{
+    struct nve *old = port->place.nve;
+
+    if (old != nve) {
+        port->place.nve = nve;
+        wiring_forget(port);
+        if (nve) {
+            wiring_join(t, nve, port);
+        }
+        if (old) {
+            wiring_leave(t, old, port);
+        }
+        wiring_port_changed(t, port);
+    }
+}
+
+void
+wiring_port_removed(struct topology *t, struct port *port)
+{
+    struct member *m;
+
+    wiring_place_port(t, port, NULL);
+    HMAP_FOR_EACH (m, vn_node, &port->vn->members) {
+        ofsync_set(m->nve->ofsync, cookie_make(COOKIE_PORT, port->id), NULL);
+    }
+}
+
+void
+wiring_vn_changed(struct topology *t, struct vn *vn)
+{
+    struct member *m;
+    struct port *port;
+
+    HMAP_FOR_EACH (port, vn_node, &vn->ports) {
+        wiring_forget(port);
+    }
+    flood_remote_changed(vn);
+    HMAP_FOR_EACH (m, vn_node, &vn->members) {
+        bring_vn(t, m->nve, vn);
+    }
+}
+
+void
+wiring_nve_moved(struct nve *nve)
+{
+    struct member *m, *other;
+    struct port *port;
+
+    HMAP_FOR_EACH (m, nve_node, &nve->members) {
+        flood_remote_changed(m->vn);
+        HMAP_FOR_EACH (port, vn_node, &m->vn->ports) {
+            if (port->place.nve != nve
+                && !(port->move && port->move->new_nve == nve)) {
+                continue;
+            }
+            wiring_forget(port);
+            HMAP_FOR_EACH (other, vn_node, &m->vn->members) {
+                if (other->nve != nve) {
+                    struct place *place = place_of(port,
+                                                   is_after(port,
+                                                            other->nve));
+
+                    ofsync_set(other->nve->ofsync,
+                               cookie_make(COOKIE_PORT, port->id),
+                               remote_list(port, place, other->nve));
+                }
+            }
+        }
+    }
+}
+
+/* The oracle. */
+
+struct check {
+    const char *nve;
+    struct ds *out;
+    size_t n;
+};
+
+static void
+report_difference(const struct flow_entry *fe, bool add, void *check_)
+{
+    struct check *check = check_;
+
+    ds_put_format(check->out, "%s: %s ", check->nve,
+                  add ? "missing" : "too much");
+    flow_entry_format(fe, check->out);
+    ds_put_char(check->out, '\n');
+    check->n++;
+}
+
+/* Compares unit 'kind' of 'id' with 'fl' and drops the reference to it. */
+static void
+check_unit(struct check *check, const struct nve *nve, enum cookie_kind kind,
+           uint64_t id, struct flow_list *fl)
+{
+    flow_list_diff(ofsync_get(nve->ofsync, cookie_make(kind, id)), fl,
+                   report_difference, check);
+    flow_list_unref(fl);
+}
+
+size_t
+wiring_check(struct topology *t, struct nve *nve,
+             const struct wiring_config *config, struct ds *out)
+{
+    struct check check = { .nve = nve->name, .out = out };
+    struct member *m;
+    struct port *port;
+
+    check_unit(&check, nve, COOKIE_NVE, nve->id,
+               pipeline_nve(nve, nve->geneve_ofport, nve->vxlan_ofport,
+                            config->packet_in_rate));
+    HMAP_FOR_EACH (m, nve_node, &nve->members) {
+        struct vn *vn = m->vn;
+
+        flow_list_unref(vn->flood[families(nve)]);
+        vn->flood[families(nve)] = NULL;
+        check_unit(&check, nve, COOKIE_VN, vn->id, pipeline_vn(vn));
+        check_unit(&check, nve, COOKIE_FLOOD_LOCAL, vn->id,
+                   wiring_flood_local_list(t, nve, vn, NULL, false));
+        check_unit(&check, nve, COOKIE_FLOOD_REMOTE, vn->id,
+                   flow_list_ref(flood_remote_list(vn, nve)));
+        HMAP_FOR_EACH (port, vn_node, &vn->ports) {
+            wiring_forget(port);
+            check_unit(&check, nve, COOKIE_PORT, port->id,
+                       wiring_port_list(t, port, nve, is_after(port, nve)));
+        }
+    }
+    return check.n;
+}
