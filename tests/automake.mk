@@ -21,6 +21,7 @@ check-local: all $(check_PROGRAMS) $(TESTSUITE)
 	$(SHELL) '$(TESTSUITE)' -C tests AUTOTEST_PATH='$(AUTOTEST_PATH)' $(TESTSUITEFLAGS)
 
 clean-local:
+	rm -rf tests/valgrind
 	test ! -f '$(TESTSUITE)' || $(SHELL) '$(TESTSUITE)' -C tests --clean
 
 $(TESTSUITE): $(TESTSUITE_AT) $(srcdir)/tests/package.m4
@@ -38,3 +39,28 @@ $(srcdir)/tests/package.m4: $(top_srcdir)/configure.ac
 TESTSUITE_AT += tests/system-macros.at
 TESTSUITE_AT += tests/system-traffic.at
 EXTRA_DIST += tests/nva-relay.py
+
+# The tests with our own programs, but not those of Open vSwitch, in valgrind.
+# Each program is replaced by a script that runs the real one.
+VALGRIND = valgrind
+NVA_VALGRIND = $(VALGRIND) -q --error-exitcode=99 --leak-check=full \
+	--show-leak-kinds=definite --errors-for-leak-kinds=definite \
+	--num-callers=30 --child-silent-after-fork=no
+valgrind_programs = $(sbin_PROGRAMS) $(bin_PROGRAMS) $(check_PROGRAMS)
+check-valgrind: all $(check_PROGRAMS) $(TESTSUITE)
+	@command -v $(VALGRIND) > /dev/null || \
+	    { echo 'valgrind is missing; run "apt-get install valgrind"' >&2; exit 1; }
+	$(AM_V_at)rm -rf tests/valgrind && mkdir -p tests/valgrind/bin
+	$(AM_V_at)for p in $(valgrind_programs); do \
+	    s="tests/valgrind/bin/$${p##*/}"; \
+	    printf '#!/bin/sh\nexec %s --log-file=%s %s "$$@"\n' '$(NVA_VALGRIND)' \
+	        '$(abs_builddir)/tests/valgrind/log.%p' '$(abs_builddir)/'"$$p" > "$$s" && \
+	    chmod +x "$$s" || exit 1; \
+	done
+	$(SHELL) '$(TESTSUITE)' -C tests AUTOTEST_PATH='tests/valgrind/bin:$(AUTOTEST_PATH)' $(TESTSUITEFLAGS); \
+	status=$$?; \
+	find tests/valgrind -name 'log.*' -empty -delete; \
+	if grep -l '^==' tests/valgrind/log.* 2>/dev/null; then \
+	    echo "valgrind found errors; see these files" >&2; exit 1; \
+	fi; exit $$status
+.PHONY: check-valgrind
