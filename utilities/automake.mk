@@ -28,3 +28,6 @@ utilities_nva_traffic_LDADD = -lpthread
 
 bin_SCRIPTS += utilities/nva-sandbox
 EXTRA_DIST += utilities/nva-sandbox
+
+bin_SCRIPTS += utilities/nva-demo
+EXTRA_DIST += utilities/nva-demo

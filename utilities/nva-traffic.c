@@ -480,15 +480,19 @@ resume(struct traffic *t, int place, bool rarp)
     return now;
 }
 
+/* Moves the VM to its second place.  Returns false if a command failed; it
+ * stays where it is if that was the one that prepares the move. */
 static bool
 move(struct traffic *t, const struct options *o)
 {
-    bool ok;
+    bool ok = true;
 
     if (o->both) {
         traffic_io_set_alive(t, 3, sender_at(t, 0));
     }
-    ok = run_hook("hook-prepared", o->hook_prepared);
+    if (!run_hook("hook-prepared", o->hook_prepared)) {
+        return false;
+    }
     if (o->both) {
         sleep_ms(o->pause_ms);
     } else if (o->pause_ms) {
@@ -508,13 +512,16 @@ run_once(struct traffic *t, const struct options *o)
     int status;
 
     traffic_io_start(t);
-    sleep_ms(o->warmup_ms);
-    t->count_ns = traffic_io_now();
+    if (o->warmup_ms) {
+        sleep_ms(o->warmup_ms);
+        t->count_ns = traffic_io_now();
+    }
     if (t->n_places > 1) {
         sleep_ms(o->lead_ms);
         ok = move(t, o);
-        sleep_ms(o->duration_ms > o->lead_ms ? o->duration_ms - o->lead_ms
-                                             : 0);
+        if (ok && o->duration_ms > o->lead_ms) {
+            sleep_ms(o->duration_ms - o->lead_ms);
+        }
     } else {
         sleep_ms(o->duration_ms);
     }
