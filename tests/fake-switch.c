@@ -486,23 +486,28 @@ reply_meters(struct fake_switch *sw, const struct ofp_header *oh)
     }
 }
 
+/* A meter has counted what the flows that use it have. */
 static void
-reply_aggregate(struct fake_switch *sw, const struct ofp_header *oh)
+reply_meter_stats(struct fake_switch *sw, const struct ofp_header *oh)
 {
-    struct ofputil_aggregate_stats stats = { .flow_count = 0 };
-    struct ofputil_flow_stats_request fsr;
+    struct ofputil_meter_stats stats = { .n_bands = 0 };
+    struct ovs_list parts;
     struct fake_flow *f;
+    struct ofpbuf *msg;
 
-    ovs_assert(!ofputil_decode_flow_stats_request(&fsr, oh, NULL, NULL));
+    ofputil_decode_meter_request(oh, &stats.meter_id);
     HMAP_FOR_EACH (f, node, &sw->flows) {
-        if ((fsr.table_id == UINT8_MAX || fsr.table_id == f->fe.table)
-            && !((htonll(f->fe.cookie) ^ fsr.cookie) & fsr.cookie_mask)) {
-            stats.flow_count++;
-            stats.packet_count += f->n_packets;
-            stats.byte_count += f->n_packets * 100;
+        if (ofpacts_get_meter(f->fe.ofpacts, f->fe.ofpacts_len)
+            == stats.meter_id) {
+            stats.packet_in_count += f->n_packets;
+            stats.byte_in_count += f->n_packets * 100;
         }
     }
-    reply(sw, ofputil_encode_aggregate_stats_reply(&stats, oh));
+    ofpmp_init(&parts, oh);
+    ofputil_append_meter_stats(&parts, &stats);
+    LIST_FOR_EACH_POP (msg, list_node, &parts) {
+        reply(sw, msg);
+    }
 }
 
 static void
@@ -516,9 +521,9 @@ handle_stats(struct fake_switch *sw, enum ofptype type,
     } else if (type == OFPTYPE_FLOW_STATS_REQUEST) {
         put_log(sw, "dump flows");
         reply_flows(sw, oh);
-    } else if (type == OFPTYPE_AGGREGATE_STATS_REQUEST) {
+    } else if (type == OFPTYPE_METER_STATS_REQUEST) {
         put_log(sw, "count");
-        reply_aggregate(sw, oh);
+        reply_meter_stats(sw, oh);
     } else {
         put_log(sw, "dump meters");
         reply_meters(sw, oh);
@@ -544,7 +549,7 @@ fake_switch_receive(struct fake_switch *sw, struct ofpbuf *msg)
         reply(sw, ofpraw_alloc_reply(OFPRAW_OFPT11_BARRIER_REPLY, oh, 0));
     } else {
         ovs_assert(type == OFPTYPE_FLOW_STATS_REQUEST
-                   || type == OFPTYPE_AGGREGATE_STATS_REQUEST
+                   || type == OFPTYPE_METER_STATS_REQUEST
                    || type == OFPTYPE_METER_CONFIG_STATS_REQUEST);
         handle_stats(sw, type, oh);
     }

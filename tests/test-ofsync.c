@@ -15,7 +15,7 @@
  *   run [MS]                       after MS ms
  *   answer                         hand over the switch's answers
  *   go                             run and answer until nothing happens
- *   count COOKIE TABLE | nudge
+ *   count COOKIE METER
  *   keep COOKIE                    the owner keeps such flows
  *   stage NAME UNIT FLOW... | stage NAME UNIT none | stage NAME delete COOKIE
  *   open|commit|revert|destroy|state NAME
@@ -130,8 +130,15 @@ on_problem(struct ofsync *os OVS_UNUSED, const char *error, void *d_)
     ds_put_format(&d->log, "* problem: %s\n", error);
 }
 
+static void
+on_wants_run(struct ofsync *os OVS_UNUSED, void *d OVS_UNUSED)
+{
+    /* The dialogue says when ofsync_run() is called. */
+}
+
 static const struct ofsync_class class = {
     .send = on_send,
+    .wants_run = on_wants_run,
     .confirmation = on_confirmation,
     .stage_changed = on_stage_changed,
     .keep = on_keep,
@@ -367,8 +374,6 @@ do_owner(struct dialogue *d, const char *command, char **save)
     } else if (!strcmp(command, "count")) {
         id = next_hex(save);
         ofsync_count(d->os, id, atoi(next_word(save)));
-    } else if (!strcmp(command, "nudge")) {
-        ofsync_nudge(d->os);
     } else if (!strcmp(command, "keep")) {
         d->keep = next_hex(save);
     } else if (!strcmp(command, "confirmed")) {
