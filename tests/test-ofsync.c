@@ -19,6 +19,7 @@
  *   keep COOKIE                    the owner keeps such flows
  *   stage NAME UNIT FLOW... | stage NAME UNIT none | stage NAME delete COOKIE
  *   open|commit|revert|destroy|state NAME
+ *   auto-revert                    every stage when it is refused
  *   confirmed | format
  *
  * and on the side of the switch
@@ -54,6 +55,7 @@ struct dialogue {
     struct ds log;
     long long int now;
     uint64_t keep;
+    bool auto_revert;
     struct ofsync_stage *stages[26];    /* By name, "A" to "Z". */
 };
 
@@ -98,9 +100,15 @@ put_stage(struct dialogue *d, const struct ofsync_stage *stage)
 
 static void
 on_stage_changed(struct ofsync_stage *stage, void *stage_aux OVS_UNUSED,
-                 void *d)
+                 void *d_)
 {
+    struct dialogue *d = d_;
+
     put_stage(d, stage);
+    if (d->auto_revert
+        && ofsync_stage_get_state(stage) == OFSYNC_STAGE_REFUSED) {
+        ofsync_stage_revert(stage);
+    }
 }
 
 static bool
@@ -371,6 +379,8 @@ do_owner(struct dialogue *d, const char *command, char **save)
         ofsync_nudge(d->os);
     } else if (!strcmp(command, "keep")) {
         d->keep = next_hex(save);
+    } else if (!strcmp(command, "auto-revert")) {
+        d->auto_revert = true;
     } else if (!strcmp(command, "confirmed")) {
         on_confirmation(d->os, d);
     } else if (!strcmp(command, "format")) {
