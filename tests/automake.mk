@@ -2,6 +2,7 @@ check_PROGRAMS += tests/test-nva
 tests_test_nva_SOURCES = \
 	tests/fake-switch.c \
 	tests/fake-switch.h \
+	tests/test-migration.c \
 	tests/test-nva.c \
 	tests/test-nva.h \
 	tests/test-ofsync.c \
@@ -13,10 +14,19 @@ TESTSUITE_AT = \
 	tests/nva-macros.at \
 	tests/nva-ctl.at \
 	tests/trace.at \
+	tests/migration.at \
+	tests/pipeline.at \
 	tests/ofsync.at \
 	tests/ofsync-stage.at
 TESTSUITE = $(srcdir)/tests/testsuite
 EXTRA_DIST += $(TESTSUITE_AT) $(TESTSUITE) tests/package.m4
+EXTRA_DIST += tests/pipeline.expected
+
+# The flows of a small scene, as they are meant to be.  After a wanted change
+# of the pipeline, run this and read the difference before committing it.
+update-golden: tests/test-nva
+	tests/test-nva pipeline > $(srcdir)/tests/pipeline.expected
+.PHONY: update-golden
 DISTCLEANFILES += tests/atconfig tests/atlocal
 
 AUTOTEST_PATH = tests:controller:utilities
