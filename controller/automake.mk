@@ -2,13 +2,37 @@
 # exactly what the daemon links.
 noinst_LIBRARIES += controller/libnva.a
 controller_libnva_a_SOURCES = \
+	controller/clock.c \
+	controller/clock.h \
 	controller/cookie.c \
 	controller/cookie.h \
+	controller/db.c \
+	controller/db.h \
 	controller/flow-list.c \
 	controller/flow-list.h \
 	controller/flow-tables.c \
 	controller/flow-tables.h \
+	controller/hvdb-plan.c \
+	controller/hvdb-plan.h \
+	controller/hvdb-schema.c \
+	controller/hvdb-schema.h \
+	controller/hvdb-view.c \
+	controller/hvdb-view.h \
+	controller/hvdb.c \
 	controller/hvdb.h \
+	controller/loop-framer.c \
+	controller/loop-framer.h \
+	controller/loop-pulse.c \
+	controller/loop-pulse.h \
+	controller/loop-queue.c \
+	controller/loop-queue.h \
+	controller/loop-remote.c \
+	controller/loop-remote.h \
+	controller/loop-sock.c \
+	controller/loop-sock.h \
+	controller/loop-tls.c \
+	controller/loop-tls.h \
+	controller/loop.c \
 	controller/loop.h \
 	controller/migration.c \
 	controller/migration.h \
@@ -16,11 +40,22 @@ controller_libnva_a_SOURCES = \
 	controller/move.h \
 	controller/neighbor.c \
 	controller/neighbor.h \
+	controller/nva-ctl.c \
+	controller/nva-intent.c \
+	controller/nva-move.c \
+	controller/nva-private.h \
+	controller/nva-session.c \
+	controller/nva.c \
+	controller/nva.h \
+	controller/ofconn.c \
+	controller/ofconn.h \
 	controller/ofsync-dump.c \
 	controller/ofsync-private.h \
 	controller/ofsync-stage.c \
 	controller/ofsync.c \
 	controller/ofsync.h \
+	controller/ovsdb-replica.c \
+	controller/ovsdb-replica.h \
 	controller/pipeline.c \
 	controller/pipeline.h \
 	controller/topology.c \

@@ -33,7 +33,7 @@ const char *
 cookie_kind_name(uint64_t cookie)
 {
     switch (cookie >> ID_BITS) {
-#define COOKIE(NAME, N, STRING, TABLE) case N: return STRING;
+#define COOKIE(NAME, N, STRING, TABLE, MEANING) case N: return STRING;
         COOKIES
 #undef COOKIE
     default:
@@ -45,7 +45,7 @@ const char *
 cookie_table(uint64_t cookie)
 {
     switch (cookie >> ID_BITS) {
-#define COOKIE(NAME, N, STRING, TABLE) case N: return TABLE;
+#define COOKIE(NAME, N, STRING, TABLE, MEANING) case N: return TABLE;
         COOKIES
 #undef COOKIE
     default:

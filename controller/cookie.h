@@ -13,17 +13,27 @@ struct uuid;
 /* What a cookie is about.  A cookie is a kind in the upper 16 bits and the
  * first 48 bits of the UUID of a row, so that it survives a restart of the
  * controller and leads to the row (C7). */
-#define COOKIES                                                          \
-    COOKIE(NVE,          1, "nve",          "NVE")                       \
-    COOKIE(VN,           2, "vn",           "Virtual_Network")           \
-    COOKIE(FLOOD_LOCAL,  3, "flood-local",  "Virtual_Network")           \
-    COOKIE(FLOOD_REMOTE, 4, "flood-remote", "Virtual_Network")           \
-    COOKIE(PORT,         5, "port",         "Port")                      \
-    COOKIE(MOVE,         6, "move",         "Migration")                 \
-    COOKIE(LEARNED,      7, "learned",      "Migration")
+#define COOKIES                                                             \
+    COOKIE(NVE, 1, "nve", "NVE",                                            \
+           "The ways from table to table, tunnels, answers to ND.")         \
+    COOKIE(VN, 2, "vn", "Virtual_Network",                                  \
+           "What happens to unicast for an unknown address.")               \
+    COOKIE(FLOOD_LOCAL, 3, "flood-local", "Virtual_Network",                \
+           "Copies of broadcast and multicast for ports at this NVE.")      \
+    COOKIE(FLOOD_REMOTE, 4, "flood-remote", "Virtual_Network",              \
+           "Copies of broadcast and multicast for other NVEs.")             \
+    COOKIE(PORT, 5, "port", "Port",                                         \
+           "Where the port is, its security if it is here, answers to ARP " \
+           "and ND for it.")                                                \
+    COOKIE(MOVE, 6, "move", "Migration",                                    \
+           "Armed: switches the port's mapping when it is heard at its "    \
+           "new NVE.")                                                      \
+    COOKIE(LEARNED, 7, "learned", "Migration",                              \
+           "Cut over: the mapping to the new place, the redirect of late "  \
+           "packets, the mark of the commit.")
 
 enum cookie_kind {
-#define COOKIE(NAME, N, STRING, TABLE) COOKIE_##NAME = N,
+#define COOKIE(NAME, N, STRING, TABLE, MEANING) COOKIE_##NAME = N,
     COOKIES
 #undef COOKIE
 };

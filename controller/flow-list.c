@@ -166,12 +166,53 @@ same_rule(const struct flow_entry *a, const struct flow_entry *b)
            && minimatch_equal(&a->match, &b->match);
 }
 
+/* Returns true if 'a' and 'b' are the same message, but for their transaction
+ * ids.  Comparing the encoded flows is exact; comparing "struct ofpact"s byte
+ * by byte is not, because of their padding. */
+static bool
+same_message(const struct ofpbuf *a, const struct ofpbuf *b)
+{
+    size_t ofs = sizeof(struct ofp_header);
+
+    return (a->size == b->size
+            && !memcmp((const uint8_t *) a->data + ofs,
+                       (const uint8_t *) b->data + ofs, a->size - ofs));
+}
+
 static bool
 same_contents(const struct flow_entry *a, const struct flow_entry *b)
 {
-    return a->cookie == b->cookie
-           && ofpacts_equal(a->ofpacts, a->ofpacts_len,
-                            b->ofpacts, b->ofpacts_len);
+    return same_message(a->add, b->add);
+}
+
+/* Returns true if adding 'fe' would install just what 'fs' reports. */
+static bool
+same_as_stats(const struct flow_entry *fe, const struct ofputil_flow_stats *fs)
+{
+    struct ofputil_flow_mod fm = {
+        .priority = fs->priority,
+        .new_cookie = fs->cookie,
+        .table_id = fs->table_id,
+        .command = OFPFC_ADD,
+        .idle_timeout = fs->idle_timeout,
+        .hard_timeout = fs->hard_timeout,
+        .buffer_id = UINT32_MAX,
+        .out_port = OFPP_ANY,
+        .out_group = OFPG_ANY,
+        .flags = fs->flags,
+        .importance = fs->importance,
+        .ofpacts = CONST_CAST(struct ofpact *, fs->ofpacts),
+        .ofpacts_len = fs->ofpacts_len,
+    };
+    struct ofpbuf *msg;
+    bool same;
+
+    minimatch_init(&fm.match, &fs->match);
+    msg = ofputil_encode_flow_mod(&fm, OFPUTIL_P_OF15_OXM);
+    same = same_message(fe->add, msg);
+    ofpbuf_delete(msg);
+    minimatch_destroy(&fm.match);
+    return same;
 }
 
 /* Returns the flow of 'fl' that is the same rule as 'key', searching from
@@ -257,12 +298,7 @@ flow_entry_matches(const struct flow_entry *fe,
     equal = minimatch_equal(&fe->match, &match);
     minimatch_destroy(&match);
 
-    return equal
-           && (!exact
-               || (fe->cookie == ntohll(fs->cookie)
-                   && !fs->idle_timeout && !fs->hard_timeout
-                   && ofpacts_equal(fe->ofpacts, fe->ofpacts_len,
-                                    fs->ofpacts, fs->ofpacts_len)));
+    return equal && (!exact || same_as_stats(fe, fs));
 }
 
 uint32_t

@@ -76,7 +76,7 @@ struct hvdb_wanted {
     /* Tunnel ports of the bridge, each flow-based (remote_ip=flow, key=flow),
      * named "nva-" and its type; ours that are not wanted are removed. */
     bool geneve, vxlan;
-    /* Names for flow tables: 'n_tables' pairs.  Flow_Table rows of ours carry
+    /* Names for flow tables (0 to 254).  Flow_Table rows of ours carry
      * external_ids:nva=1; tables configured by somebody else stay. */
     const struct hvdb_table { uint8_t id; const char *name; } *tables;
     size_t n_tables;
@@ -99,11 +99,24 @@ void hvdb_destroy(struct hvdb *);
  * to be known. */
 void hvdb_set_aux(struct hvdb *, void *aux);
 
+/* Returns what hvdb_set_aux() or the creation of the session set. */
+void *hvdb_get_aux(const struct hvdb *);
+
 /* Processes an event of the session's connection and frees what it holds.
  * The aux of the connection is the 'struct hvdb'. */
 void hvdb_process(struct hvdb *, struct loop_event *);
 
-/* Says what is wanted from now on.  Takes effect when the session is up. */
+/* Writes again what could not be written, when it is time for that.  'now' is
+ * in ms.  Must not be called from a callback of 'class'. */
+void hvdb_run(struct hvdb *, long long int now);
+
+/* Returns the time, in ms, at which hvdb_run() has to be called, which may
+ * have passed, or LLONG_MAX if there is nothing to wait for. */
+long long int hvdb_deadline(const struct hvdb *);
+
+/* Says what is wanted from now on.  Takes effect when the session is up.  If
+ * it is up already, the interfaces of another bridge than before are reported
+ * before this returns or, if it is called from a callback, after that. */
 void hvdb_set_wanted(struct hvdb *, const struct hvdb_wanted *);
 
 /* Returns true once the first snapshot is complete and until the connection
@@ -134,7 +147,8 @@ const char *hvdb_get_manager_target(const struct hvdb *);
  * name. */
 const struct hmap *hvdb_get_interfaces(const struct hvdb *);
 
-/* Returns the name that identifies the session in logs. */
+/* Returns the name that identifies the session in logs.  Valid until
+ * hvdb_process() is called. */
 const char *hvdb_get_name(const struct hvdb *);
 
 #endif /* hvdb.h */

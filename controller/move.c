@@ -27,9 +27,8 @@ COVERAGE_DEFINE(move_failed);
 COVERAGE_DEFINE(move_restaged);
 
 /* How often the counter of a redirect is read, and how many times in a row it
- * must be still (V7).  Each reading is preceded by a nudge, so that it does
- * not lag behind the data path. */
-#define DRAIN_INTERVAL_MS 25
+ * must be still (V7). */
+#define DRAIN_INTERVAL_MS 20
 #define DRAIN_N_QUIET 4
 
 /* How long an NVE that is away may hold up the end of a redirect. */
@@ -41,7 +40,6 @@ COVERAGE_DEFINE(move_restaged);
 
 static void act(struct move *, enum migration_action, long long int now,
                 long long int wall);
-static void stage_part(struct move_part *, long long int now);
 
 static void
 step(struct move *move, enum migration_event event, long long int now,
@@ -84,13 +82,13 @@ part_list(const struct move_part *part, bool after)
     } else if (after) {
         return (part == move->old_part
                 ? pipeline_move_redirect(move->port, move->id, move->new_nve,
-                                         ip)
+                                         ip, move->old_ofport)
                 : NULL);
     } else if (move->immediate) {
         return NULL;
     } else {
         return pipeline_move_arm(move->port, move->id, move->new_nve, ip,
-                                 part == move->old_part && a ? a->ofport : 0);
+                                 part == move->old_part ? move->old_ofport : 0);
     }
 }
 
@@ -115,6 +113,7 @@ add_part(struct move *move, struct nve *nve)
     ovs_list_push_back(&move->parts, &part->move_node);
     ovs_list_push_back(&nve->move_parts, &part->nve_node);
     move->n_parts++;
+    move->n_peers += move->n_parts > 2;
     return part;
 }
 
@@ -160,9 +159,9 @@ is_ready(const struct move_part *part)
                                          part->nve)));
 }
 
-/* Fills and opens the bundle that 'part' is going to commit. */
+/* Makes the stage of what 'part' is going to commit. */
 static void
-stage_part(struct move_part *part, long long int now)
+build_stage(struct move_part *part, long long int now)
 {
     struct move *move = part->move;
     struct topology *t = move->topology;
@@ -195,6 +194,13 @@ stage_part(struct move_part *part, long long int now)
                          cookie_make(COOKIE_FLOOD_LOCAL, port->vn->id), fl);
         flow_list_unref(fl);
     }
+}
+
+/* Brings it to the switch. */
+static void
+stage_part(struct move_part *part, long long int now)
+{
+    build_stage(part, now);
     ofsync_stage_open(part->stage);
 }
 
@@ -203,9 +209,11 @@ commit_part(struct move_part *part, long long int now)
 {
     enum ofsync_stage_state state = ofsync_stage_get_state(part->stage);
 
-    if (state != OFSYNC_STAGE_STAGED) {
+    if (state == OFSYNC_STAGE_COMMITTING || state == OFSYNC_STAGE_COMMITTED) {
+        return;
+    } else if (state != OFSYNC_STAGE_STAGED) {
         /* Not there or not up to date: an ordinary change does the same. */
-        stage_part(part, now);
+        build_stage(part, now);
     }
     ofsync_stage_commit(part->stage);
 }
@@ -213,6 +221,11 @@ commit_part(struct move_part *part, long long int now)
 static void
 free_part(struct move_part *part)
 {
+    struct move *move = part->move;
+
+    move->n_parts--;
+    move->n_ready -= part->ready;
+    move->n_committed -= part->committed;
     ofsync_stage_destroy(part->stage);
     ovs_list_remove(&part->move_node);
     ovs_list_remove(&part->nve_node);
@@ -228,10 +241,27 @@ free_parts(struct move *move)
         free_part(part);
     }
     move->old_part = move->new_part = NULL;
-    move->n_parts = 0;
 }
 
 /* Life. */
+
+/* Goes on with a move whose commit point was passed before the controller was
+ * restarted: everybody wants the state after it, whoever connects first. */
+static void
+resume_cut(struct move *move, long long int now, long long int wall)
+{
+    struct move_part *part;
+
+    move->triggered_by = "resumed";
+    move->cut_rest = true;
+    LIST_FOR_EACH (part, move_node, &move->parts) {
+        build_stage(part, now);
+    }
+    step(move, MIGRATION_EV_TRIGGER, now, wall);
+    LIST_FOR_EACH (part, move_node, &move->parts) {
+        commit_part(part, now);
+    }
+}
 
 struct move *
 move_create(const struct move_class *class, void *aux, struct topology *t,
@@ -254,6 +284,9 @@ move_create(const struct move_class *class, void *aux, struct topology *t,
     move->new_nve = config->new_nve;
     move->there.nve = config->new_nve;
     move->drain_at = LLONG_MAX;
+    if (interface_at(move, move->old_nve)) {
+        move->old_ofport = interface_at(move, move->old_nve)->ofport;
+    }
     move->times[MOVE_REQUESTED] = wall;
     ovs_list_init(&move->parts);
 
@@ -267,6 +300,10 @@ move_create(const struct move_class *class, void *aux, struct topology *t,
         }
     }
 
+    if (config->is_cut) {
+        resume_cut(move, now, wall);
+        return move;
+    }
     LIST_FOR_EACH (part, move_node, &move->parts) {
         set_part(part, false);
     }
@@ -277,6 +314,53 @@ move_create(const struct move_class *class, void *aux, struct topology *t,
         move_part_update(part, now, wall);
     }
     return move;
+}
+
+void
+move_refresh(struct move *move)
+{
+    struct move_part *part;
+
+    LIST_FOR_EACH (part, move_node, &move->parts) {
+        set_part(part, (part == move->new_part ? move->cut_new
+                        : move->cut_rest));
+    }
+}
+
+void
+move_add_peer(struct move *move, struct nve *nve, long long int now,
+              long long int wall)
+{
+    struct move_part *part;
+
+    /* After the cut-over a new peer is told the new place at once. */
+    LIST_FOR_EACH (part, nve_node, &nve->move_parts) {
+        if (part->move == move) {
+            return;
+        }
+    }
+    if (migration_is_revocable(&move->migration)) {
+        part = add_part(move, nve);
+        set_part(part, false);
+        stage_part(part, now);
+        move_part_update(part, now, wall);
+    }
+}
+
+void
+move_remove_peer(struct move *move, struct nve *nve, long long int now,
+                 long long int wall)
+{
+    struct move_part *part;
+
+    LIST_FOR_EACH_SAFE (part, nve_node, &nve->move_parts) {
+        if (part->move == move && part != move->new_part
+            && part != move->old_part) {
+            ofsync_set(nve->ofsync, move_unit(move), NULL);
+            free_part(part);
+            move_part_update(move->new_part, now, wall);
+        }
+    }
 }
 
 /* Makes everything as it was before. */
@@ -324,7 +408,7 @@ void
 move_destroy(struct move *move)
 {
     if (move) {
-        if (move->port && move->port->move == move) {
+        if (!migration_is_over(&move->migration)) {
             if (move->cut_rest) {
                 complete(move);
             } else {
@@ -493,7 +577,7 @@ move_stage_changed(struct move_part *part, long long int now,
             part_refused(part, now);
         } else {
             /* Rolls forward: it is what is wanted, so it is tried again. */
-            ofsync_resync(part->nve->ofsync);
+            ofsync_stage_insist(part->stage);
         }
         break;
 
@@ -584,10 +668,9 @@ drain(struct move *move, long long int now, long long int wall)
     struct ofsync *os = move->old_nve->ofsync;
 
     move->drain_at = now + DRAIN_INTERVAL_MS;
-    if (ofsync_is_synced(os)) {
+    if (ofsync_is_synced(os) && move->old_ofport) {
         ofsync_count(os, cookie_make(COOKIE_LEARNED, move->id),
-                     FLOW_TABLE_MAPPING);
-        ofsync_nudge(os);
+                     pipeline_redirect_meter(move->old_ofport));
     } else {
         move_counted(move, move->last_packets, move->redirected_bytes, now,
                      wall);

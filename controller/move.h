@@ -94,12 +94,14 @@ struct move {
     bool restage;               /* A staged bundle is out of date. */
 
     /* Draining. */
+    ofp_port_t old_ofport;      /* Of the interface at the old NVE. */
     long long int drain_at;     /* When to look at the counter next. */
     uint64_t last_packets;
     int n_quiet;                /* How often it has been still. */
 
     /* For the record. */
     long long int times[N_MOVE_TIMES];
+    size_t n_peers;
     uint64_t redirected_packets, redirected_bytes;
     const char *triggered_by;
     unsigned int n_triggers;
@@ -111,6 +113,8 @@ struct move_config {
     struct port *port;
     struct nve *new_nve;
     bool immediate;
+    bool is_cut;                /* The commit point is known to have been
+                                 * passed, before a restart. */
 };
 
 /* Starts to move 'config->port', which must be bound and not be on the move,
@@ -124,6 +128,15 @@ struct move *move_create(const struct move_class *, void *aux,
 /* Ends the move in whatever phase it is, without traces.  If it is not over,
  * it is undone or, after the commit point, completed. */
 void move_destroy(struct move *);
+
+/* The port, its interfaces or its VN changed. */
+void move_refresh(struct move *);
+
+/* 'nve' joined or is leaving the VN of the port. */
+void move_add_peer(struct move *, struct nve *, long long int now,
+                   long long int wall);
+void move_remove_peer(struct move *, struct nve *, long long int now,
+                      long long int wall);
 
 /* Something that the cut-over depends on happened: the VM was heard at its
  * new place ('by' says how), or somebody says it runs there. */

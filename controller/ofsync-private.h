@@ -75,7 +75,6 @@ struct ofsync {
     long long int resync_at;
 
     struct ovs_list stages;     /* Contains "struct ofsync_stage"s. */
-    struct flow_list *nudge;    /* The flow of ofsync_nudge(). */
 };
 
 /* ofsync.c */
@@ -102,6 +101,8 @@ void ofsync_adopt__(struct ofsync *, uint64_t unit, const struct flow_list *);
 void ofsync_flush__(struct ofsync *);
 void ofsync_check_confirmation__(struct ofsync *);
 void ofsync_problem__(struct ofsync *, const char *error);
+void ofsync_ref_meter__(struct ofsync *, const struct flow_meter *);
+void ofsync_unref_meter__(struct ofsync *, const struct flow_meter *);
 struct ofsync_meter *ofsync_find_meter__(const struct ofsync *, uint32_t id);
 
 /* ofsync-dump.c */

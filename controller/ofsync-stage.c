@@ -76,6 +76,10 @@ ofsync_stage_set(struct ofsync_stage *stage, uint64_t unit,
     c->unit = unit;
     c->new = flow_list_ref(new);
     c->old = NULL;
+    if (new) {
+        /* A bundle cannot carry meters, so they are there before it. */
+        ofsync_ref_meter__(stage->os, &new->meter);
+    }
 }
 
 void
@@ -254,15 +258,28 @@ ofsync_stage_revert(struct ofsync_stage *stage)
 }
 
 void
+ofsync_stage_insist(struct ofsync_stage *stage)
+{
+    stage->state = OFSYNC_STAGE_COMMITTING;
+    ofsync_problem__(stage->os, stage->error);
+}
+
+void
 ofsync_stage_destroy(struct ofsync_stage *stage)
 {
     if (stage) {
         drop_bundle(stage);
         ovs_list_remove(&stage->node);
         for (size_t i = 0; i < stage->n_changes; i++) {
-            flow_list_unref(stage->changes[i].new);
-            flow_list_unref(stage->changes[i].old);
+            struct change *c = &stage->changes[i];
+
+            if (c->new) {
+                ofsync_unref_meter__(stage->os, &c->new->meter);
+            }
+            flow_list_unref(c->new);
+            flow_list_unref(c->old);
         }
+        ofsync_check_confirmation__(stage->os);
         free(stage->changes);
         free(stage->deletions);
         free(stage->error);

@@ -44,10 +44,6 @@ ofsync_create(const struct ofsync_class *class, void *aux)
     hmap_init(&os->requests);
     ovs_list_init(&os->pending);
     ovs_list_init(&os->stages);
-    os->nudge = flow_list_create();
-    flow_list_add(os->nudge, FLOW_TABLE_TUNNEL, FLOW_PRIO_DEFAULT, 0,
-                  "metadata=0xffffffffffffffff", "%s", "drop");
-    flow_list_finish(os->nudge);
     return os;
 }
 
@@ -72,7 +68,6 @@ ofsync_destroy(struct ofsync *os)
     hmap_destroy(&os->units);
     hmap_destroy(&os->meters);
     hmap_destroy(&os->requests);
-    flow_list_unref(os->nudge);
     free(os);
 }
 
@@ -236,8 +231,8 @@ ofsync_find_meter__(const struct ofsync *os, uint32_t id)
     return NULL;
 }
 
-static void
-ref_meter(struct ofsync *os, const struct flow_meter *config)
+void
+ofsync_ref_meter__(struct ofsync *os, const struct flow_meter *config)
 {
     struct ofsync_meter *meter;
 
@@ -256,8 +251,8 @@ ref_meter(struct ofsync *os, const struct flow_meter *config)
     meter->n_refs++;
 }
 
-static void
-unref_meter(struct ofsync *os, const struct flow_meter *config)
+void
+ofsync_unref_meter__(struct ofsync *os, const struct flow_meter *config)
 {
     if (config->id) {
         struct ofsync_meter *meter = ofsync_find_meter__(os, config->id);
@@ -356,7 +351,7 @@ ofsync_adopt__(struct ofsync *os, uint64_t cookie,
     struct flow_list *old = unit ? unit->flows : NULL;
 
     if (flows) {
-        ref_meter(os, &flows->meter);
+        ofsync_ref_meter__(os, &flows->meter);
         if (!unit) {
             unit = xmalloc(sizeof *unit);
             unit->cookie = cookie;
@@ -368,7 +363,7 @@ ofsync_adopt__(struct ofsync *os, uint64_t cookie,
         free(unit);
     }
     if (old) {
-        unref_meter(os, &old->meter);
+        ofsync_unref_meter__(os, &old->meter);
         flow_list_unref(old);
     }
 }
@@ -456,6 +451,11 @@ ofsync_check_confirmation__(struct ofsync *os)
 {
     bool confirmed = ofsync_is_confirmed(os);
 
+    if (os->want_resync
+        || (os->state == OFSYNC_UP
+            && (os->meters_dirty || !ovs_list_is_empty(&os->pending)))) {
+        os->class->wants_run(os, os->aux);
+    }
     if (confirmed != os->confirmed) {
         os->confirmed = confirmed;
         if (confirmed) {
@@ -518,6 +518,7 @@ ofsync_problem__(struct ofsync *os, const char *error)
 {
     COVERAGE_INC(ofsync_problem);
     os->want_resync = true;
+    os->class->wants_run(os, os->aux);
     os->class->problem(os, error, os->aux);
 }
 
@@ -539,14 +540,17 @@ static void
 handle_count(struct ofsync *os, struct ofsync_request *req,
              const struct ofp_header *oh, enum ofptype type)
 {
-    struct ofputil_aggregate_stats stats;
+    struct ofpbuf msg = ofpbuf_const_initializer(oh, ntohs(oh->length));
+    struct ofputil_meter_stats stats;
+    struct ofpbuf bands;
 
-    /* The decoder takes anything for an answer, even an error. */
-    if (type == OFPTYPE_AGGREGATE_STATS_REPLY
-        && !ofputil_decode_aggregate_stats_reply(&stats, oh)) {
-        os->class->counted(os, req->cookie, stats.packet_count,
-                           stats.byte_count, os->aux);
+    ofpbuf_init(&bands, 64);
+    if (type == OFPTYPE_METER_STATS_REPLY
+        && !ofputil_decode_meter_stats(&msg, &stats, &bands)) {
+        os->class->counted(os, req->cookie, stats.packet_in_count,
+                           stats.byte_in_count, os->aux);
     }
+    ofpbuf_uninit(&bands);
     ofsync_request_remove__(os, req);
 }
 
@@ -599,39 +603,18 @@ ofsync_handle(struct ofsync *os, const struct ofp_header *oh)
 /* Counters. */
 
 void
-ofsync_count(struct ofsync *os, uint64_t cookie, uint8_t table)
+ofsync_count(struct ofsync *os, uint64_t cookie, uint32_t meter)
 {
-    struct ofputil_flow_stats_request fsr = {
-        .aggregate = true,
-        .cookie = htonll(cookie),
-        .cookie_mask = OVS_BE64_MAX,
-        .out_port = OFPP_ANY,
-        .out_group = OFPG_ANY,
-        .table_id = table,
-    };
     struct ofsync_request *req;
     struct ofpbuf *b;
 
     if (os->state == OFSYNC_UP) {
-        match_init_catchall(&fsr.match);
-        b = ofputil_encode_flow_stats_request(&fsr, OFPUTIL_P_OF15_OXM);
+        b = ofputil_encode_meter_request(OFP15_VERSION, OFPUTIL_METER_STATS,
+                                         meter);
         req = ofsync_request_add__(os, OFSYNC_REQ_COUNT,
                                    ((struct ofp_header *) b->data)->xid);
         req->cookie = cookie;
         ofsync_send__(os, b);
-    }
-}
-
-void
-ofsync_nudge(struct ofsync *os)
-{
-    if (os->state == OFSYNC_UP) {
-        const struct flow_entry *fe = os->nudge->flows;
-        struct ovs_list msgs = OVS_LIST_INITIALIZER(&msgs);
-
-        put_flow_mod(fe, true, &msgs);
-        put_flow_mod(fe, false, &msgs);
-        send_bundle(os, &msgs, 2, ofsync_alloc_xid__());
     }
 }
 

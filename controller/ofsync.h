@@ -53,6 +53,9 @@ struct ofsync_class {
      * (ofsync_is_confirmed()). */
     void (*confirmation)(struct ofsync *, void *aux);
 
+    /* ofsync_run() has something to do. */
+    void (*wants_run)(struct ofsync *, void *aux);
+
     /* 'stage' went to a state by something other than a call of the owner.
      * 'stage_aux' is that of ofsync_stage_create(). */
     void (*stage_changed)(struct ofsync_stage *, void *stage_aux, void *aux);
@@ -62,7 +65,7 @@ struct ofsync_class {
     bool (*keep)(struct ofsync *, const struct ofputil_flow_stats *,
                  void *aux);
 
-    /* Answers ofsync_count(). */
+    /* Answers ofsync_count() for 'cookie'. */
     void (*counted)(struct ofsync *, uint64_t cookie, uint64_t n_packets,
                     uint64_t n_bytes, void *aux);
 
@@ -110,13 +113,11 @@ bool ofsync_is_confirmed(const struct ofsync *);
 /* Returns true if the switch is connected and has been compared. */
 bool ofsync_is_synced(const struct ofsync *);
 
-/* Asks for the sum of the packet and byte counters of the flows with 'cookie'
- * in 'table'.  Nothing is answered if the switch is away. */
-void ofsync_count(struct ofsync *, uint64_t cookie, uint8_t table);
-
-/* Has the switch bring its counters up to date, which OVS does when any flow
- * changes, by adding a flow that nothing reaches. */
-void ofsync_nudge(struct ofsync *);
+/* Asks how many packets and bytes have passed meter 'meter', on behalf of
+ * 'cookie'.  Meters count in the data path; the counters of flows lag behind
+ * by up to a revalidation, and what passed before a flow changed is counted by
+ * the new one.  Nothing is answered if the switch is away. */
+void ofsync_count(struct ofsync *, uint64_t cookie, uint32_t meter);
 
 /* Number of flows that are wanted.  O(units). */
 size_t ofsync_count_flows(const struct ofsync *);
@@ -147,6 +148,10 @@ void ofsync_stage_commit(struct ofsync_stage *);
 /* Takes a commit back that the switch refused: the units want again what they
  * wanted before it. */
 void ofsync_stage_revert(struct ofsync_stage *);
+
+/* Insists on a commit that the switch refused: it is going to be compared and
+ * brought to what is wanted, again and again. */
+void ofsync_stage_insist(struct ofsync_stage *);
 
 /* Frees 'stage', discarding what the switch holds of it. */
 void ofsync_stage_destroy(struct ofsync_stage *);

@@ -29,6 +29,11 @@ BUILD_ASSERT_DECL(FLOW_REG_ND_FLAGS == 1 && FLOW_REG_ND_OPTION == 2
                   && FLOW_REG_PLACE == 11 && FLOW_REG_PORT == 12
                   && FLOW_REG_ENCAP == 13 && FLOW_REG_ACTIVE == 14);
 
+/* The meter that counts late packets of a port has the number of its old
+ * interface plus this.  Its rate is one that nobody reaches. */
+#define REDIRECT_METER_BASE 0x10000
+#define REDIRECT_METER_RATE 100000000
+
 /* How many outputs a flow of a flood list has at most. */
 #define FLOOD_CHUNK 32
 
@@ -705,14 +710,24 @@ pipeline_move_activation(const struct port *port, uint64_t id,
                   "[]),", FLOW_TABLE_ACTIVATED, FLOW_PRIO_LEARNED, learned,
                   LEARN_LIMIT, ofport);
 
+    ds_put_format(&a, "controller(max_len=128,userdata=%02x)",
+                  PIPELINE_PUNT_ACTIVATION);
+
+    /* A broadcast reaches everybody by itself.  For anything else an
+     * announcement goes ahead of it. */
+    flow_list_add(fl, FLOW_TABLE_ACTIVATION, FLOW_PRIO_OVERRIDE,
+                  cookie_make(COOKIE_MOVE, id),
+                  fmt(&m, "in_port=%"PRIu32","REG_ACTIVE"=0,"
+                      "dl_dst=ff:ff:ff:ff:ff:ff", ofport),
+                  "%s,resubmit(,%d)", ds_cstr(&a),
+                  FLOW_TABLE_RESPONDER_LIMIT);
     flow_list_add(fl, FLOW_TABLE_ACTIVATION, FLOW_PRIO_NORMAL,
                   cookie_make(COOKIE_MOVE, id),
                   fmt(&m, "in_port=%"PRIu32","REG_ACTIVE"=0", ofport),
-                  "%scontroller(max_len=128,userdata=%02x),"
-                  "clone(set_field:"FLOW_ANNOUNCE_MAC"->eth_dst,"
+                  "%s,clone(set_field:"FLOW_ANNOUNCE_MAC"->eth_dst,"
                   "resubmit(,%d)),resubmit(,%d)",
-                  ds_cstr(&a), PIPELINE_PUNT_ACTIVATION,
-                  FLOW_TABLE_FLOOD_REMOTE, FLOW_TABLE_RESPONDER_LIMIT);
+                  ds_cstr(&a), FLOW_TABLE_FLOOD_REMOTE,
+                  FLOW_TABLE_RESPONDER_LIMIT);
     ds_destroy(&m);
     ds_destroy(&a);
     return flow_list_finish(fl);
@@ -733,6 +748,35 @@ pipeline_move_mark(uint64_t id, ofp_port_t ofport)
     return flow_list_finish(fl);
 }
 
+uint32_t
+pipeline_redirect_meter(ofp_port_t old_ofport)
+{
+    return REDIRECT_METER_BASE + ofp_to_u16(old_ofport);
+}
+
+/* The last step of a late packet: it is counted.  A flow's own counter would
+ * not do, for it lags behind the data path, and what was delivered to the old
+ * place just before the cut-over is counted by the flow that replaces it. */
+static void
+add_redirect_output(struct flow_list *fl, const struct port *port, uint64_t id,
+                    ofp_port_t old_ofport)
+{
+    struct ds m = DS_EMPTY_INITIALIZER;
+
+    if (old_ofport) {
+        fl->meter.id = pipeline_redirect_meter(old_ofport);
+        fl->meter.rate = fl->meter.burst = REDIRECT_METER_RATE;
+        flow_list_add(fl, FLOW_TABLE_OUTPUT, FLOW_PRIO_REDIRECT,
+                      cookie_make(COOKIE_MOVE, id),
+                      fmt(&m, REG_PLACE"=%d,metadata=%"PRIu32
+                          ",dl_dst="ETH_ADDR_FMT, FLOW_PLACE_REDIRECT,
+                          port->vn->vni, ETH_ADDR_ARGS(port->mac)),
+                      "meter:%"PRIu32",resubmit(,%d)", fl->meter.id,
+                      FLOW_TABLE_TUNNEL);
+    }
+    ds_destroy(&m);
+}
+
 struct flow_list *
 pipeline_move_arm(const struct port *port, uint64_t id, const struct nve *new,
                   int ip, ofp_port_t old_ofport)
@@ -742,6 +786,8 @@ pipeline_move_arm(const struct port *port, uint64_t id, const struct nve *new,
     struct ds a = DS_EMPTY_INITIALIZER;
 
     if (old_ofport) {
+        add_redirect_output(fl, port, id, old_ofport);
+
         /* Only what comes from a tunnel is a late packet, and counted. */
         put_learn_mapping(&a, id);
         ds_put_format(&a, ","REG_ORIGIN"[]=%d", FLOW_FROM_TUNNEL);
@@ -779,14 +825,16 @@ pipeline_move_arm(const struct port *port, uint64_t id, const struct nve *new,
 
 struct flow_list *
 pipeline_move_redirect(const struct port *port, uint64_t id,
-                       const struct nve *new, int ip)
+                       const struct nve *new, int ip, ofp_port_t old_ofport)
 {
     uint64_t learned = cookie_make(COOKIE_LEARNED, id);
     struct flow_list *fl = flow_list_create();
     struct ds m = DS_EMPTY_INITIALIZER;
     struct ds a = DS_EMPTY_INITIALIZER;
 
-    /* The same flows that the arming learns, so that their counters go on. */
+    add_redirect_output(fl, port, id, old_ofport);
+
+    /* The same flows that the arming learns. */
     put_tunnel_to(&a, new, ip);
     for (int origin = FLOW_FROM_VM; origin <= FLOW_FROM_TUNNEL; origin++) {
         flow_list_add(fl, FLOW_TABLE_MAPPING, FLOW_PRIO_LEARNED, learned,

@@ -75,8 +75,12 @@ struct flow_list *pipeline_move_arm(const struct port *, uint64_t id,
                                     ofp_port_t old_ofport);
 
 /* At the old NVE from the cut-over until drained: late packets from tunnels
- * go to address 'ip' of 'new' (V7). */
+ * go to address 'ip' of 'new' (V7), counted by the meter of 'old_ofport'. */
 struct flow_list *pipeline_move_redirect(const struct port *, uint64_t id,
-                                         const struct nve *new, int ip);
+                                         const struct nve *new, int ip,
+                                         ofp_port_t old_ofport);
+
+/* Returns the meter through which late packets for 'old_ofport' pass. */
+uint32_t pipeline_redirect_meter(ofp_port_t old_ofport);
 
 #endif /* pipeline.h */

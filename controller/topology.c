@@ -15,6 +15,8 @@
 void
 topology_init(struct topology *t)
 {
+    t->member_cb = NULL;
+    t->aux = NULL;
     hmap_init(&t->nves);
     hmap_init(&t->nves_by_id);
     hmap_init(&t->vns);
@@ -203,7 +205,7 @@ topology_remove_port(struct topology *t, struct port *port)
 
     ovs_assert(!port->move);
     HMAP_FOR_EACH_SAFE (m, vn_node, &port->vn->members) {
-        topology_remove_presence(m->nve, port);
+        topology_remove_presence(t, m->nve, port);
     }
     hmap_remove(&t->ports, &port->name_node);
     hmap_remove(&t->ports_by_id, &port->id_node);
@@ -332,7 +334,7 @@ find_presence(const struct member *m, const struct port *port)
 }
 
 bool
-topology_add_presence(struct nve *nve, struct port *port)
+topology_add_presence(struct topology *t, struct nve *nve, struct port *port)
 {
     struct member *m = topology_find_member(nve, port->vn);
     bool created = !m;
@@ -345,6 +347,9 @@ topology_add_presence(struct nve *nve, struct port *port)
         hmap_init(&m->ports);
         hmap_insert(&nve->members, &m->nve_node, hash_pointer(m->vn, 0));
         hmap_insert(&m->vn->members, &m->vn_node, hash_pointer(nve, 0));
+        if (t->member_cb) {
+            t->member_cb(m, true, t->aux);
+        }
     }
     if (!find_presence(m, port)) {
         p = xmalloc(sizeof *p);
@@ -355,7 +360,8 @@ topology_add_presence(struct nve *nve, struct port *port)
 }
 
 bool
-topology_remove_presence(struct nve *nve, struct port *port)
+topology_remove_presence(struct topology *t, struct nve *nve,
+                         struct port *port)
 {
     struct member *m = topology_find_member(nve, port->vn);
     struct presence *p = m ? find_presence(m, port) : NULL;
@@ -366,6 +372,9 @@ topology_remove_presence(struct nve *nve, struct port *port)
     }
     if (!m || !hmap_is_empty(&m->ports)) {
         return false;
+    }
+    if (t->member_cb) {
+        t->member_cb(m, false, t->aux);
     }
     hmap_remove(&nve->members, &m->nve_node);
     hmap_remove(&m->vn->members, &m->vn_node);

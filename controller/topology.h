@@ -22,12 +22,12 @@
 #include "openvswitch/hmap.h"
 #include "openvswitch/list.h"
 #include "openvswitch/types.h"
+#include "openvswitch/uuid.h"
 #include "packets.h"
 
 struct flow_list;
 struct move;
 struct ofsync;
-struct uuid;
 
 #define TOPOLOGY_MAX_ENCAP_IPS 8
 
@@ -100,6 +100,7 @@ struct port {
     struct hmap_node vn_node;   /* In the VN's 'ports'. */
     char *name;                 /* Its iface-id (C6). */
     uint64_t id;
+    struct uuid uuid;           /* Of its row.  Set by the owner. */
 
     struct vn *vn;
     struct eth_addr mac;
@@ -121,7 +122,13 @@ struct attachment {
     ofp_port_t ofport;
 };
 
+/* Told when an NVE begins to take part in a virtual network ('joined'), or
+ * is about to end that. */
+typedef void topology_member_cb(struct member *, bool joined, void *aux);
+
 struct topology {
+    topology_member_cb *member_cb;  /* May be null. */
+    void *aux;
     struct hmap nves, nves_by_id;
     struct hmap vns, vns_by_id;
     struct hmap ports, ports_by_id;
@@ -172,10 +179,11 @@ struct member *topology_find_member(const struct nve *, const struct vn *);
 
 /* Makes 'port' present at 'nve', creating the member if necessary; returns
  * true if it was created. */
-bool topology_add_presence(struct nve *, struct port *);
+bool topology_add_presence(struct topology *, struct nve *, struct port *);
 
 /* Takes that back.  Returns true if the member went with it. */
-bool topology_remove_presence(struct nve *, struct port *);
+bool topology_remove_presence(struct topology *, struct nve *,
+                              struct port *);
 
 /* Returns the index in to->ips of the address to which 'from' tunnels: the
  * first one of a family that 'from' has, too; -1 if there is none. */

@@ -265,7 +265,7 @@ remove_vn(struct nve *nve, struct vn *vn)
 void
 wiring_join(struct topology *t, struct nve *nve, struct port *port)
 {
-    if (topology_add_presence(nve, port)) {
+    if (topology_add_presence(t, nve, port)) {
         bring_vn(t, nve, port->vn);
         flood_remote_changed(port->vn);
     } else {
@@ -277,7 +277,7 @@ wiring_join(struct topology *t, struct nve *nve, struct port *port)
 void
 wiring_leave(struct topology *t, struct nve *nve, struct port *port)
 {
-    if (topology_remove_presence(nve, port)) {
+    if (topology_remove_presence(t, nve, port)) {
         remove_vn(nve, port->vn);
         flood_remote_changed(port->vn);
     } else if (topology_find_member(nve, port->vn)) {

@@ -9,18 +9,32 @@ tests_test_nva_SOURCES = \
 	tests/test-trace.c
 tests_test_nva_LDADD = $(NVA_LDADD)
 
+check_PROGRAMS += tests/test-loop
+tests_test_loop_SOURCES = tests/peer.c tests/peer.h tests/test-loop.c
+tests_test_loop_LDADD = $(NVA_LDADD)
+
+check_PROGRAMS += tests/test-hvdb
+tests_test_hvdb_SOURCES = tests/test-hvdb.c
+tests_test_hvdb_LDADD = $(NVA_LDADD)
+
 TESTSUITE_AT = \
 	tests/testsuite.at \
 	tests/nva-macros.at \
+	tests/sandbox-macros.at \
+	tests/system-macros.at \
+	tests/hvdb.at \
+	tests/loop.at \
 	tests/nva-ctl.at \
-	tests/trace.at \
 	tests/migration.at \
 	tests/pipeline.at \
+	tests/ofsync-stage.at \
 	tests/ofsync.at \
-	tests/ofsync-stage.at
+	tests/system-traffic.at \
+	tests/trace.at
 TESTSUITE = $(srcdir)/tests/testsuite
-EXTRA_DIST += $(TESTSUITE_AT) $(TESTSUITE) tests/package.m4
-EXTRA_DIST += tests/pipeline.expected
+EXTRA_DIST += $(TESTSUITE_AT) $(TESTSUITE) tests/package.m4 \
+	tests/hvdb-rubbish.py \
+	tests/pipeline.expected
 
 # The flows of a small scene, as they are meant to be.  After a wanted change
 # of the pipeline, run this and read the difference before committing it.
@@ -35,6 +49,7 @@ check-local: all $(check_PROGRAMS) $(TESTSUITE)
 	$(SHELL) '$(TESTSUITE)' -C tests AUTOTEST_PATH='$(AUTOTEST_PATH)' $(TESTSUITEFLAGS)
 
 clean-local:
+	rm -rf tests/valgrind
 	test ! -f '$(TESTSUITE)' || $(SHELL) '$(TESTSUITE)' -C tests --clean
 
 $(TESTSUITE): $(TESTSUITE_AT) $(srcdir)/tests/package.m4
@@ -47,3 +62,33 @@ $(srcdir)/tests/package.m4: $(top_srcdir)/configure.ac
 	  echo 'm4_define([AT_PACKAGE_VERSION],[$(PACKAGE_VERSION)])'; \
 	  echo 'm4_define([AT_PACKAGE_STRING],[$(PACKAGE_STRING)])'; \
 	  echo 'm4_define([AT_PACKAGE_BUGREPORT],[$(PACKAGE_BUGREPORT)])'; } > $@
+
+# The system layer.
+TESTSUITE_AT += tests/system-macros.at
+TESTSUITE_AT += tests/system-traffic.at
+EXTRA_DIST += tests/nva-relay.py
+
+# The tests with our own programs, but not those of Open vSwitch, in valgrind.
+# Each program is replaced by a script that runs the real one.
+VALGRIND = valgrind
+NVA_VALGRIND = $(VALGRIND) -q --error-exitcode=99 --leak-check=full \
+	--show-leak-kinds=definite --errors-for-leak-kinds=definite \
+	--num-callers=30 --child-silent-after-fork=no
+valgrind_programs = $(sbin_PROGRAMS) $(bin_PROGRAMS) $(check_PROGRAMS)
+check-valgrind: all $(check_PROGRAMS) $(TESTSUITE)
+	@command -v $(VALGRIND) > /dev/null || \
+	    { echo 'valgrind is missing; run "apt-get install valgrind"' >&2; exit 1; }
+	$(AM_V_at)rm -rf tests/valgrind && mkdir -p tests/valgrind/bin
+	$(AM_V_at)for p in $(valgrind_programs); do \
+	    s="tests/valgrind/bin/$${p##*/}"; \
+	    printf '#!/bin/sh\nexec %s --log-file=%s %s "$$@"\n' '$(NVA_VALGRIND)' \
+	        '$(abs_builddir)/tests/valgrind/log.%p' '$(abs_builddir)/'"$$p" > "$$s" && \
+	    chmod +x "$$s" || exit 1; \
+	done
+	$(SHELL) '$(TESTSUITE)' -C tests AUTOTEST_PATH='tests/valgrind/bin:$(AUTOTEST_PATH)' $(TESTSUITEFLAGS); \
+	status=$$?; \
+	find tests/valgrind -name 'log.*' -empty -delete; \
+	if grep -l '^==' tests/valgrind/log.* 2>/dev/null; then \
+	    echo "valgrind found errors; see these files" >&2; exit 1; \
+	fi; exit $$status
+.PHONY: check-valgrind

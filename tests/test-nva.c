@@ -108,7 +108,8 @@ test_pipeline(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
     print_list("arm at a peer", pipeline_move_arm(port, 0x41, hv2, 0, 0));
     print_list("arm at the old NVE",
                pipeline_move_arm(port, 0x41, hv2, 1, u16_to_ofp(10)));
-    print_list("redirect", pipeline_move_redirect(port, 0x41, hv2, 0));
+    print_list("redirect", pipeline_move_redirect(port, 0x41, hv2, 0,
+                                                  u16_to_ofp(10)));
     topology_uninit(&t);
     return EXIT_SUCCESS;
 }

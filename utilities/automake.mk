@@ -1,1 +1,33 @@
 # Command line, sandbox and traffic generator.
+
+bin_PROGRAMS += utilities/nva-ctl
+utilities_nva_ctl_SOURCES = \
+	utilities/nva-ctl.c \
+	utilities/nva-ctl.h \
+	utilities/nva-ctl-addr.c \
+	utilities/nva-ctl-addr.h \
+	utilities/nva-ctl-context.c \
+	utilities/nva-ctl-migrate.c \
+	utilities/nva-ctl-nve.c \
+	utilities/nva-ctl-port.c \
+	utilities/nva-ctl-show.c \
+	utilities/nva-ctl-vn.c
+utilities_nva_ctl_LDADD = ovsdb-schema/libnvaidl.a $(OVS_LDADD)
+# nva-traffic needs the C library only.
+bin_PROGRAMS += utilities/nva-traffic
+utilities_nva_traffic_SOURCES = \
+	utilities/nva-traffic.c \
+	utilities/traffic.h \
+	utilities/traffic-io.c \
+	utilities/traffic-io.h \
+	utilities/traffic-report.c \
+	utilities/traffic-report.h
+utilities_nva_traffic_CPPFLAGS = -D_GNU_SOURCE \
+	-DNVA_VERSION='"$(PACKAGE_VERSION)"'
+utilities_nva_traffic_LDADD = -lpthread
+
+bin_SCRIPTS += utilities/nva-sandbox
+EXTRA_DIST += utilities/nva-sandbox
+
+bin_SCRIPTS += utilities/nva-demo
+EXTRA_DIST += utilities/nva-demo

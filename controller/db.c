@@ -1,0 +1,663 @@
+/* Copyright (c) 2026 The ovs-nva authors.
+ * SPDX-License-Identifier: Apache-2.0 */
+
+#include <config.h>
+
+#include "db.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "coverage.h"
+#include "hash.h"
+#include "nva-idl.h"
+#include "openvswitch/hmap.h"
+#include "openvswitch/poll-loop.h"
+#include "openvswitch/vlog.h"
+#include "ovsdb-idl.h"
+#include "util.h"
+#include "uuid.h"
+
+VLOG_DEFINE_THIS_MODULE(db);
+
+COVERAGE_DEFINE(db_txn);
+COVERAGE_DEFINE(db_txn_again);
+
+#define LOCK_NAME "nva_controller"
+
+enum write_type {
+    WRITE_NVE,
+    WRITE_VN_ERROR,
+    WRITE_PORT,
+    WRITE_MIGRATION,
+    WRITE_NVE_CFG,
+    WRITE_ADD_NVE,
+    WRITE_DELETE_MIGRATION
+};
+
+/* A row's status that is not in the database yet. */
+struct write {
+    struct hmap_node node;      /* In db's 'pending', by 'uuid' and 'type'. */
+    enum write_type type;
+    struct uuid uuid;
+    bool sent;                  /* In the transaction that is under way. */
+
+    char *strings[4];           /* As the type needs them. */
+    bool flags[2];
+    int64_t number;
+    struct smap maps[2];
+    struct sset set;
+};
+
+struct db {
+    const struct db_class *class;
+    void *aux;
+    struct ovsdb_idl *idl;
+    bool primed;                /* All rows have been reported. */
+    bool warned;                /* About another controller. */
+
+    struct hmap pending;        /* Contains "struct write"s. */
+    struct ovsdb_idl_txn *txn;  /* Under way, or null. */
+    uint64_t seqno;             /* Of the next transaction. */
+    uint64_t txn_seqno;         /* Of the one under way. */
+};
+
+struct db *
+db_create(const char *remote, const struct db_class *class, void *aux)
+{
+    struct db *db = xzalloc(sizeof *db);
+
+    db->class = class;
+    db->aux = aux;
+    db->seqno = 1;
+    hmap_init(&db->pending);
+    db->idl = ovsdb_idl_create(remote, &nvarec_idl_class, true, true);
+    ovsdb_idl_omit(db->idl, &nvarec_nva_global_col_external_ids);
+    ovsdb_idl_track_add_all(db->idl);
+    ovsdb_idl_set_write_changed_only_all(db->idl, true);
+    ovsdb_idl_set_lock(db->idl, LOCK_NAME);
+    return db;
+}
+
+static void
+free_write(struct write *w)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(w->strings); i++) {
+        free(w->strings[i]);
+    }
+    smap_destroy(&w->maps[0]);
+    smap_destroy(&w->maps[1]);
+    sset_destroy(&w->set);
+    free(w);
+}
+
+void
+db_destroy(struct db *db)
+{
+    struct write *w;
+
+    if (db) {
+        ovsdb_idl_txn_destroy(db->txn);
+        HMAP_FOR_EACH_POP (w, node, &db->pending) {
+            free_write(w);
+        }
+        hmap_destroy(&db->pending);
+        ovsdb_idl_destroy(db->idl);
+        free(db);
+    }
+}
+
+bool
+db_is_connected(const struct db *db)
+{
+    return ovsdb_idl_is_connected(db->idl);
+}
+
+/* Reading. */
+
+static void
+report_nve(struct db *db, const struct nvarec_nve *row)
+{
+    db->class->nve(&(struct db_nve) {
+        .uuid = row->header_.uuid,
+        .name = row->name,
+        .encap_type = row->encap_type,
+        .encap_ips = row->encap_ips,
+        .n_encap_ips = row->n_encap_ips,
+        .ovsdb = row->ovsdb,
+        .openflow = row->openflow,
+        .bridge = row->bridge,
+        .datapath_type = row->datapath_type,
+    }, db->aux);
+}
+
+static void
+report_vn(struct db *db, const struct nvarec_virtual_network *row)
+{
+    db->class->vn(&(struct db_vn) {
+        .uuid = row->header_.uuid,
+        .name = row->name,
+        .vni = row->vni,
+        .options = &row->options,
+    }, db->aux);
+}
+
+static void
+report_port(struct db *db, const struct nvarec_port *row)
+{
+    if (!row->vn) {
+        return;                 /* On its way out. */
+    }
+    db->class->port(&(struct db_port) {
+        .uuid = row->header_.uuid,
+        .name = row->name,
+        .vn = row->vn->header_.uuid,
+        .mac = row->mac,
+        .ips = row->ips,
+        .n_ips = row->n_ips,
+        .port_security = row->port_security,
+        .nve = row->nve,
+    }, db->aux);
+}
+
+static void
+report_migration(struct db *db, const struct nvarec_migration *row)
+{
+    db->class->migration(&(struct db_migration) {
+        .uuid = row->header_.uuid,
+        .port = row->port,
+        .new_nve = row->new_nve,
+        .old_nve = row->old_nve,
+        .kind = row->kind,
+        .trigger = row->trigger,
+        .request = row->request,
+        .phase = row->phase,
+    }, db->aux);
+}
+
+static void
+report_global(struct db *db)
+{
+    const struct nvarec_nva_global *row = nvarec_nva_global_first(db->idl);
+
+    if (row) {
+        db->class->global(&(struct db_global) {
+            .nb_cfg = row->nb_cfg,
+            .options = &row->options,
+        }, db->aux);
+    }
+}
+
+static void
+report_all(struct db *db)
+{
+    const struct nvarec_migration *migration;
+    const struct nvarec_virtual_network *vn;
+    const struct nvarec_port *port;
+    const struct nvarec_nve *nve;
+
+    report_global(db);
+    NVAREC_NVE_FOR_EACH (nve, db->idl) {
+        report_nve(db, nve);
+    }
+    NVAREC_VIRTUAL_NETWORK_FOR_EACH (vn, db->idl) {
+        report_vn(db, vn);
+    }
+    NVAREC_PORT_FOR_EACH (port, db->idl) {
+        report_port(db, port);
+    }
+    NVAREC_MIGRATION_FOR_EACH (migration, db->idl) {
+        report_migration(db, migration);
+    }
+}
+
+static void
+report_deletions(struct db *db)
+{
+    const struct nvarec_migration *migration;
+    const struct nvarec_virtual_network *vn;
+    const struct nvarec_port *port;
+    const struct nvarec_nve *nve;
+
+    NVAREC_MIGRATION_FOR_EACH_TRACKED (migration, db->idl) {
+        if (nvarec_migration_is_deleted(migration)) {
+            db->class->migration_deleted(&migration->header_.uuid, db->aux);
+        }
+    }
+    NVAREC_PORT_FOR_EACH_TRACKED (port, db->idl) {
+        if (nvarec_port_is_deleted(port)) {
+            db->class->port_deleted(&port->header_.uuid, db->aux);
+        }
+    }
+    NVAREC_VIRTUAL_NETWORK_FOR_EACH_TRACKED (vn, db->idl) {
+        if (nvarec_virtual_network_is_deleted(vn)) {
+            db->class->vn_deleted(&vn->header_.uuid, db->aux);
+        }
+    }
+    NVAREC_NVE_FOR_EACH_TRACKED (nve, db->idl) {
+        if (nvarec_nve_is_deleted(nve)) {
+            db->class->nve_deleted(&nve->header_.uuid, db->aux);
+        }
+    }
+}
+
+static void
+report_changes(struct db *db)
+{
+    const struct nvarec_migration *migration;
+    const struct nvarec_virtual_network *vn;
+    const struct nvarec_nva_global *global;
+    const struct nvarec_port *port;
+    const struct nvarec_nve *nve;
+
+    report_deletions(db);
+    NVAREC_NVE_FOR_EACH_TRACKED (nve, db->idl) {
+        if (!nvarec_nve_is_deleted(nve)) {
+            report_nve(db, nve);
+        }
+    }
+    NVAREC_VIRTUAL_NETWORK_FOR_EACH_TRACKED (vn, db->idl) {
+        if (!nvarec_virtual_network_is_deleted(vn)) {
+            report_vn(db, vn);
+        }
+    }
+    NVAREC_PORT_FOR_EACH_TRACKED (port, db->idl) {
+        if (!nvarec_port_is_deleted(port)) {
+            report_port(db, port);
+        }
+    }
+    NVAREC_MIGRATION_FOR_EACH_TRACKED (migration, db->idl) {
+        if (!nvarec_migration_is_deleted(migration)) {
+            report_migration(db, migration);
+        }
+    }
+    NVAREC_NVA_GLOBAL_FOR_EACH_TRACKED (global, db->idl) {
+        if (!nvarec_nva_global_is_deleted(global)) {
+            report_global(db);
+        }
+    }
+}
+
+/* Writing. */
+
+static struct write *
+find_write(struct db *db, enum write_type type, const struct uuid *uuid)
+{
+    struct write *w;
+
+    HMAP_FOR_EACH_WITH_HASH (w, node, hash_int(type, uuid_hash(uuid)),
+                             &db->pending) {
+        if (w->type == type && !w->sent && uuid_equals(&w->uuid, uuid)) {
+            return w;
+        }
+    }
+    return NULL;
+}
+
+/* Returns an empty record for the status of a row, which replaces one that has
+ * not been sent. */
+static struct write *
+add_write(struct db *db, enum write_type type, const struct uuid *uuid)
+{
+    struct write *w = find_write(db, type, uuid);
+
+    if (w) {
+        hmap_remove(&db->pending, &w->node);
+        free_write(w);
+    }
+    w = xzalloc(sizeof *w);
+    w->type = type;
+    w->uuid = *uuid;
+    smap_init(&w->maps[0]);
+    smap_init(&w->maps[1]);
+    sset_init(&w->set);
+    hmap_insert(&db->pending, &w->node, hash_int(type, uuid_hash(uuid)));
+    return w;
+}
+
+uint64_t
+db_write_nve(struct db *db, const struct uuid *uuid,
+             const struct db_nve_status *status)
+{
+    struct write *w = add_write(db, WRITE_NVE, uuid);
+
+    w->flags[0] = status->connected;
+    w->flags[1] = status->synced;
+    w->strings[0] = nullable_xstrdup(status->ovs_version);
+    w->strings[1] = nullable_xstrdup(status->error);
+    w->number = status->n_flows;
+    return db->seqno;
+}
+
+uint64_t
+db_write_vn_error(struct db *db, const struct uuid *uuid, const char *error)
+{
+    struct write *w = add_write(db, WRITE_VN_ERROR, uuid);
+
+    w->strings[0] = nullable_xstrdup(error);
+    return db->seqno;
+}
+
+uint64_t
+db_write_port(struct db *db, const struct uuid *uuid,
+              const struct db_port_status *status)
+{
+    struct write *w = add_write(db, WRITE_PORT, uuid);
+
+    w->strings[0] = nullable_xstrdup(status->nve);
+    w->strings[1] = xstrdup(status->state);
+    w->strings[2] = nullable_xstrdup(status->error);
+    return db->seqno;
+}
+
+uint64_t
+db_write_migration(struct db *db, const struct uuid *uuid,
+                   const struct db_migration_status *status)
+{
+    struct write *w = add_write(db, WRITE_MIGRATION, uuid);
+
+    w->strings[0] = nullable_xstrdup(status->old_nve);
+    w->strings[1] = xstrdup(status->phase);
+    w->strings[2] = nullable_xstrdup(status->triggered_by);
+    w->strings[3] = nullable_xstrdup(status->error);
+    smap_destroy(&w->maps[0]);
+    smap_clone(&w->maps[0], &status->times);
+    smap_destroy(&w->maps[1]);
+    smap_clone(&w->maps[1], &status->counters);
+    sset_destroy(&w->set);
+    sset_clone(&w->set, &status->waiting_for);
+    return db->seqno;
+}
+
+uint64_t
+db_write_nve_cfg(struct db *db, int64_t nve_cfg)
+{
+    struct write *w = add_write(db, WRITE_NVE_CFG, &UUID_ZERO);
+
+    w->number = nve_cfg;
+    return db->seqno;
+}
+
+uint64_t
+db_add_nve(struct db *db, const struct db_nve *nve)
+{
+    struct uuid uuid = { .parts = { hash_string(nve->name, 0) } };
+    struct write *w = add_write(db, WRITE_ADD_NVE, &uuid);
+
+    w->strings[0] = xstrdup(nve->name);
+    w->strings[1] = xstrdup(nve->encap_type);
+    w->strings[2] = xstrdup(nve->bridge);
+    for (size_t i = 0; i < nve->n_encap_ips; i++) {
+        sset_add(&w->set, nve->encap_ips[i]);
+    }
+    return db->seqno;
+}
+
+uint64_t
+db_delete_migration(struct db *db, const struct uuid *uuid)
+{
+    add_write(db, WRITE_DELETE_MIGRATION, uuid);
+    return db->seqno;
+}
+
+static const char *
+or_empty(const char *s)
+{
+    return s ? s : "";
+}
+
+static void
+apply_nve(struct db *db, const struct write *w)
+{
+    const struct nvarec_nve *row = nvarec_nve_get_for_uuid(db->idl, &w->uuid);
+
+    if (row) {
+        nvarec_nve_set_connected(row, w->flags[0]);
+        nvarec_nve_set_synced(row, w->flags[1]);
+        if (w->strings[0]) {
+            nvarec_nve_set_ovs_version(row, w->strings[0]);
+        }
+        nvarec_nve_set_error(row, or_empty(w->strings[1]));
+        nvarec_nve_set_n_flows(row, w->number);
+    }
+}
+
+static void
+apply_port(struct db *db, const struct write *w)
+{
+    const struct nvarec_port *row = nvarec_port_get_for_uuid(db->idl,
+                                                             &w->uuid);
+
+    if (row) {
+        nvarec_port_set_nve(row, w->strings[0]);
+        nvarec_port_set_state(row, w->strings[1]);
+        nvarec_port_set_error(row, or_empty(w->strings[2]));
+    }
+}
+
+/* Sets a column of type "map of string to integer" by 'set'. */
+static void
+set_integers(const struct nvarec_migration *row, const struct smap *map,
+             void (*set)(const struct nvarec_migration *, const char **,
+                         const int64_t *, size_t))
+{
+    size_t n = smap_count(map);
+    const char **keys = xmalloc(MAX(1, n) * sizeof *keys);
+    int64_t *values = xmalloc(MAX(1, n) * sizeof *values);
+    struct smap_node *node;
+    size_t i = 0;
+
+    SMAP_FOR_EACH (node, map) {
+        keys[i] = node->key;
+        values[i++] = strtoll(node->value, NULL, 10);
+    }
+    set(row, keys, values, n);
+    free(keys);
+    free(values);
+}
+
+static void
+apply_migration(struct db *db, const struct write *w)
+{
+    const struct nvarec_migration *row;
+    const char **names;
+
+    row = nvarec_migration_get_for_uuid(db->idl, &w->uuid);
+    if (!row) {
+        return;
+    }
+    nvarec_migration_set_old_nve(row, or_empty(w->strings[0]));
+    nvarec_migration_set_phase(row, w->strings[1]);
+    nvarec_migration_set_triggered_by(row, or_empty(w->strings[2]));
+    nvarec_migration_set_error(row, or_empty(w->strings[3]));
+    if (!row->kind[0]) {
+        nvarec_migration_set_kind(row, "hot");
+    }
+    if (!row->trigger[0]) {
+        nvarec_migration_set_trigger(row, "announce");
+    }
+    set_integers(row, &w->maps[0], nvarec_migration_set_times);
+    set_integers(row, &w->maps[1], nvarec_migration_set_counters);
+    names = sset_array(&w->set);
+    nvarec_migration_set_waiting_for(row, (const char **) names,
+                                     sset_count(&w->set));
+    free(names);
+}
+
+static void
+apply_add_nve(struct db *db, const struct write *w)
+{
+    const struct nvarec_nve *row;
+    const char **ips;
+
+    NVAREC_NVE_FOR_EACH (row, db->idl) {
+        if (!strcmp(row->name, w->strings[0])) {
+            return;
+        }
+    }
+    row = nvarec_nve_insert(db->txn);
+    nvarec_nve_set_name(row, w->strings[0]);
+    nvarec_nve_set_encap_type(row, w->strings[1]);
+    nvarec_nve_set_bridge(row, w->strings[2]);
+    nvarec_nve_set_dynamic(row, true);
+    ips = sset_array(&w->set);
+    nvarec_nve_set_encap_ips(row, ips, sset_count(&w->set));
+    free(ips);
+}
+
+static void
+apply_write(struct db *db, const struct write *w)
+{
+    const struct nvarec_virtual_network *vn;
+    const struct nvarec_nva_global *global;
+    const struct nvarec_migration *migration;
+
+    switch (w->type) {
+    case WRITE_NVE:
+        apply_nve(db, w);
+        break;
+    case WRITE_VN_ERROR:
+        vn = nvarec_virtual_network_get_for_uuid(db->idl, &w->uuid);
+        if (vn) {
+            nvarec_virtual_network_set_error(vn, or_empty(w->strings[0]));
+        }
+        break;
+    case WRITE_PORT:
+        apply_port(db, w);
+        break;
+    case WRITE_MIGRATION:
+        apply_migration(db, w);
+        break;
+    case WRITE_NVE_CFG:
+        global = nvarec_nva_global_first(db->idl);
+        if (global) {
+            nvarec_nva_global_set_nve_cfg(global, w->number);
+        }
+        break;
+    case WRITE_ADD_NVE:
+        apply_add_nve(db, w);
+        break;
+    case WRITE_DELETE_MIGRATION:
+        migration = nvarec_migration_get_for_uuid(db->idl, &w->uuid);
+        if (migration) {
+            nvarec_migration_delete(migration);
+        }
+        break;
+    default:
+        OVS_NOT_REACHED();
+    }
+}
+
+static void
+start_txn(struct db *db)
+{
+    struct write *w;
+
+    COVERAGE_INC(db_txn);
+    db->txn = ovsdb_idl_txn_create(db->idl);
+    HMAP_FOR_EACH (w, node, &db->pending) {
+        w->sent = true;
+        apply_write(db, w);
+    }
+}
+
+/* Forgets what has been written or, if 'again', what has been replaced since
+ * by something newer. */
+static void
+finish_txn(struct db *db, bool again)
+{
+    struct write *w;
+
+    ovsdb_idl_txn_destroy(db->txn);
+    db->txn = NULL;
+    HMAP_FOR_EACH_SAFE (w, node, &db->pending) {
+        if (w->sent && (!again || find_write(db, w->type, &w->uuid))) {
+            hmap_remove(&db->pending, &w->node);
+            free_write(w);
+        } else {
+            w->sent = false;
+        }
+    }
+    if (!again) {
+        db->class->written(db->txn_seqno, db->aux);
+    }
+}
+
+static void
+run_txn(struct db *db)
+{
+    enum ovsdb_idl_txn_status status;
+    char *error;
+
+    if (!db->txn) {
+        if (hmap_is_empty(&db->pending) || !ovsdb_idl_is_connected(db->idl)) {
+            return;
+        }
+        start_txn(db);
+        /* What is added from now on belongs to the next transaction. */
+        db->txn_seqno = db->seqno++;
+    }
+
+    status = ovsdb_idl_txn_commit(db->txn);
+    switch (status) {
+    case TXN_INCOMPLETE:
+        break;
+    case TXN_SUCCESS:
+    case TXN_UNCHANGED:
+        finish_txn(db, false);
+        break;
+    case TXN_TRY_AGAIN:
+    case TXN_NOT_LOCKED:
+        COVERAGE_INC(db_txn_again);
+        finish_txn(db, true);
+        break;
+    case TXN_ERROR:
+    case TXN_ABORTED:
+    case TXN_UNCOMMITTED:
+    default:
+        error = xasprintf("writing status: %s (%s)",
+                          ovsdb_idl_txn_status_to_string(status),
+                          ovsdb_idl_txn_get_error(db->txn));
+        finish_txn(db, false);
+        db->class->refused(error, db->aux);
+        free(error);
+        break;
+    }
+}
+
+bool
+db_run(struct db *db)
+{
+    ovsdb_idl_run(db->idl);
+    if (!db->primed) {
+        if (!ovsdb_idl_has_ever_connected(db->idl)
+            || !ovsdb_idl_has_lock(db->idl)) {
+            if (ovsdb_idl_is_lock_contended(db->idl) && !db->warned) {
+                VLOG_INFO("another controller holds the lock of the NVA "
+                          "database; standing by");
+                db->warned = true;
+            }
+            return false;
+        }
+        db->primed = true;
+        ovsdb_idl_track_clear(db->idl);
+        report_all(db);
+    } else {
+        report_changes(db);
+        ovsdb_idl_track_clear(db->idl);
+    }
+    run_txn(db);
+    return true;
+}
+
+void
+db_wait(struct db *db)
+{
+    ovsdb_idl_wait(db->idl);
+    if (db->txn) {
+        ovsdb_idl_txn_wait(db->txn);
+    } else if (db->primed && !hmap_is_empty(&db->pending)
+               && ovsdb_idl_is_connected(db->idl)) {
+        poll_immediate_wake();
+    }
+}

@@ -1,0 +1,457 @@
+/* Copyright (c) 2026 The ovs-nva authors.
+ * SPDX-License-Identifier: Apache-2.0 */
+
+#include <config.h>
+
+#include "nva-private.h"
+
+#include <stdlib.h>
+
+#include "clock.h"
+#include "cookie.h"
+#include "openvswitch/vlog.h"
+#include "util.h"
+
+VLOG_DEFINE_THIS_MODULE(intent);
+
+/* Defaults of options, see nva(5). */
+#define RESPONDER_RATE 100
+#define RESPONDER_BURST 50
+#define PACKET_IN_RATE 1000
+
+static struct nva *
+nva_from(void *aux)
+{
+    return aux;
+}
+
+/* NVEs. */
+
+/* Parses the addresses of 'row' into 'nve'.  Returns true if they changed. */
+static bool
+parse_encap_ips(struct nve *nve, const struct db_nve *row)
+{
+    enum encap encap = (strcmp(row->encap_type, "vxlan")
+                        ? ENCAP_GENEVE : ENCAP_VXLAN);
+    struct in6_addr ips[TOPOLOGY_MAX_ENCAP_IPS];
+    size_t n = 0;
+    bool changed;
+
+    memset(ips, 0, sizeof ips);
+    for (size_t i = 0; i < row->n_encap_ips && n < ARRAY_SIZE(ips); i++) {
+        ovs_be32 ip4;
+
+        if (ip_parse(row->encap_ips[i], &ip4)) {
+            ips[n++] = in6_addr_mapped_ipv4(ip4);
+        } else if (ipv6_parse(row->encap_ips[i], &ips[n])) {
+            n++;
+        } else {
+            char *error = xasprintf("encap_ips: \"%s\" is not an IP address",
+                                    row->encap_ips[i]);
+
+            nva_session_set_error(nve->session, error);
+            free(error);
+        }
+    }
+    changed = (encap != nve->encap || n != nve->n_ips
+               || memcmp(ips, nve->ips, sizeof ips));
+    nve->encap = encap;
+    nve->n_ips = n;
+    memcpy(nve->ips, ips, sizeof ips);
+    return changed;
+}
+
+static void
+remove_nve(struct nva *nva, struct nve *nve)
+{
+    struct session *s = nve->session;
+    struct port *port;
+
+    nva_mig_nve_gone(nva, nve);
+    HMAP_FOR_EACH (port, name_node, &nva->topology.ports) {
+        if (port->place.nve == nve) {
+            wiring_place_port(&nva->topology, port, NULL);
+            nva_write_port(nva, port);
+        }
+    }
+    nva_session_destroy(s);
+    topology_remove_nve(&nva->topology, nve);
+}
+
+static void
+on_nve(const struct db_nve *row, void *nva_)
+{
+    struct nva *nva = nva_from(nva_);
+    uint64_t id = cookie_id_from_uuid(&row->uuid);
+    struct nve *nve = topology_find_nve_by_id(&nva->topology, id);
+    bool created = false;
+
+    if (nve && strcmp(nve->name, row->name)) {
+        remove_nve(nva, nve);
+        nve = NULL;
+    }
+    if (!nve) {
+        nve = topology_add_nve(&nva->topology, row->name, id);
+        created = true;
+    }
+    nva_session_configure(nva, nve, row);
+    if (parse_encap_ips(nve, row)) {
+        wiring_nve_changed(nve, &nva->wiring);
+        wiring_nve_moved(nve);
+        if (!created && ((struct session *) nve->session)->up) {
+            neighbors_nve_changed(nva->neighbors, nve);
+        }
+    }
+    if (created) {
+        struct port *port;
+
+        /* Ports that the database says to be here. */
+        HMAP_FOR_EACH (port, name_node, &nva->topology.ports) {
+            if (!port->place.nve) {
+                nva_rebind(nva, port);
+            }
+        }
+    }
+}
+
+static void
+on_nve_deleted(const struct uuid *uuid, void *nva_)
+{
+    struct nva *nva = nva_from(nva_);
+    struct nve *nve;
+
+    nve = topology_find_nve_by_id(&nva->topology, cookie_id_from_uuid(uuid));
+    if (nve) {
+        remove_nve(nva, nve);
+    }
+}
+
+/* Virtual networks. */
+
+static void
+on_vn(const struct db_vn *row, void *nva_)
+{
+    struct nva *nva = nva_from(nva_);
+    uint64_t id = cookie_id_from_uuid(&row->uuid);
+    struct vn *vn = topology_find_vn_by_id(&nva->topology, id);
+    const char *unknown = smap_get_def(row->options, "unknown_unicast",
+                                       "drop");
+    int rate = smap_get_int(row->options, "responder_rate", RESPONDER_RATE);
+    int burst = smap_get_int(row->options, "responder_burst",
+                             RESPONDER_BURST);
+    bool flood = !strcmp(unknown, "flood");
+
+    if (!flood && strcmp(unknown, "drop")) {
+        db_write_vn_error(nva->db, &row->uuid,
+                          "options:unknown_unicast must be drop or flood; "
+                          "using drop");
+    } else if (rate < 0 || burst < 1) {
+        db_write_vn_error(nva->db, &row->uuid,
+                          "options:responder_rate must not be negative and "
+                          "options:responder_burst at least 1");
+        rate = RESPONDER_RATE;
+        burst = RESPONDER_BURST;
+    } else {
+        db_write_vn_error(nva->db, &row->uuid, NULL);
+    }
+
+    if (!vn) {
+        vn = topology_add_vn(&nva->topology, row->name, id);
+    } else if (vn->vni == row->vni && vn->flood_unknown == flood
+               && vn->responder_rate == rate
+               && vn->responder_burst == burst) {
+        return;
+    }
+    vn->vni = row->vni;
+    vn->flood_unknown = flood;
+    vn->responder_rate = rate;
+    vn->responder_burst = burst;
+    wiring_vn_changed(&nva->topology, vn);
+}
+
+static void
+remove_port(struct nva *nva, struct port *port)
+{
+    nva_mig_port_gone(nva, port);
+    wiring_port_removed(&nva->topology, port);
+    topology_remove_port(&nva->topology, port);
+}
+
+static void
+on_vn_deleted(const struct uuid *uuid, void *nva_)
+{
+    struct nva *nva = nva_from(nva_);
+    struct vn *vn;
+
+    vn = topology_find_vn_by_id(&nva->topology, cookie_id_from_uuid(uuid));
+    if (vn) {
+        struct port *port;
+
+        HMAP_FOR_EACH_SAFE (port, vn_node, &vn->ports) {
+            remove_port(nva, port);
+        }
+        topology_remove_vn(&nva->topology, vn);
+    }
+}
+
+/* Ports. */
+
+void
+nva_write_port(struct nva *nva, const struct port *port)
+{
+    struct db_port_status status = {
+        .nve = port->place.nve ? port->place.nve->name : NULL,
+        .state = (port->move ? "moving"
+                  : port->place.nve ? "bound" : "unbound"),
+    };
+
+    db_write_port(nva->db, &port->uuid, &status);
+}
+
+static void
+write_port_error(struct nva *nva, const struct uuid *uuid, const char *nve,
+                 const char *error)
+{
+    struct db_port_status status = {
+        .nve = nve, .state = "unbound", .error = error,
+    };
+
+    db_write_port(nva->db, uuid, &status);
+}
+
+/* Returns true if 'nve' is known to have no interface for 'port'. */
+static bool
+is_absent(const struct nva *nva, const struct port *port,
+          const struct nve *nve)
+{
+    const struct session *s = nve->session;
+
+    return (s->known
+            && !topology_find_attachment(&nva->topology, port->name, nve));
+}
+
+/* Decides where 'port' is: it stays where it is as long as it has an interface
+ * there, or that is not known yet; then it is where it has one. */
+void
+nva_rebind(struct nva *nva, struct port *port)
+{
+    struct nve *nve = port->place.nve;
+
+    if (port->move) {
+        if (migration_is_revocable(&port->move->migration)
+            && is_absent(nva, port, port->move->new_nve)) {
+            move_fail(port->move, "its interface at the new NVE is gone",
+                      clock_msec());
+        } else {
+            wiring_port_changed(&nva->topology, port);
+            move_refresh(port->move);
+        }
+        return;
+    }
+
+    if (!nve || is_absent(nva, port, nve)) {
+        struct attachment *a;
+
+        a = topology_find_any_attachment(&nva->topology, port->name);
+        nve = a ? a->nve : NULL;
+    }
+    if (nve != port->place.nve) {
+        wiring_place_port(&nva->topology, port, nve);
+        nva_write_port(nva, port);
+    } else {
+        wiring_port_changed(&nva->topology, port);
+    }
+}
+
+/* Parses the addresses of 'row' into 'mac' and '*ips', which the caller must
+ * free.  Returns what is wrong, which the caller must free, or null. */
+static char *
+parse_addresses(const struct db_port *row, struct eth_addr *mac,
+                struct in6_addr **ips)
+{
+    *ips = xzalloc(MAX(1, row->n_ips) * sizeof **ips);
+    if (!eth_addr_from_string(row->mac, mac) || eth_addr_is_multicast(*mac)
+        || eth_addr_is_zero(*mac)) {
+        return xasprintf("mac: \"%s\" is not the MAC address of a VM",
+                         row->mac);
+    }
+    for (size_t i = 0; i < row->n_ips; i++) {
+        ovs_be32 ip4;
+
+        if (ip_parse(row->ips[i], &ip4)) {
+            (*ips)[i] = in6_addr_mapped_ipv4(ip4);
+        } else if (!ipv6_parse(row->ips[i], &(*ips)[i])) {
+            return xasprintf("ips: \"%s\" is not an IP address", row->ips[i]);
+        }
+    }
+    return NULL;
+}
+
+/* Returns the port of 'vn' other than 'port' that has one of 'ips', or null.
+ * Their responders would contradict each other. */
+static const struct port *
+find_duplicate(const struct vn *vn, const struct port *port,
+               const struct in6_addr ips[], size_t n)
+{
+    const struct port *other;
+
+    HMAP_FOR_EACH (other, vn_node, &vn->ports) {
+        for (size_t i = 0; other != port && i < other->n_ips; i++) {
+            for (size_t j = 0; j < n; j++) {
+                if (!memcmp(&other->ips[i], &ips[j], sizeof ips[j])) {
+                    return other;
+                }
+            }
+        }
+    }
+    return NULL;
+}
+
+/* Brings 'port' in line with its row.  Takes 'ips'. */
+static void
+update_port(struct nva *nva, struct port *port, const struct db_port *row,
+            struct eth_addr mac, struct in6_addr *ips)
+{
+    if (!eth_addr_equals(port->mac, mac) || port->n_ips != row->n_ips
+        || port->security != row->port_security
+        || memcmp(port->ips, ips, row->n_ips * sizeof *ips)) {
+        free(port->ips);
+        port->ips = ips;
+        port->n_ips = row->n_ips;
+        port->mac = mac;
+        port->security = row->port_security;
+        wiring_port_changed(&nva->topology, port);
+        if (port->move) {
+            move_refresh(port->move);
+        }
+    } else {
+        free(ips);
+    }
+}
+
+static void
+on_port(const struct db_port *row, void *nva_)
+{
+    struct nva *nva = nva_from(nva_);
+    uint64_t id = cookie_id_from_uuid(&row->uuid);
+    struct port *port = topology_find_port_by_id(&nva->topology, id);
+    struct vn *vn = topology_find_vn_by_id(&nva->topology,
+                                           cookie_id_from_uuid(&row->vn));
+    const struct port *duplicate;
+    struct in6_addr *ips;
+    struct eth_addr mac;
+    char *error;
+
+    if (port && (port->vn != vn || strcmp(port->name, row->name))) {
+        remove_port(nva, port);
+        port = NULL;
+    }
+    error = parse_addresses(row, &mac, &ips);
+    duplicate = (!error && vn ? find_duplicate(vn, port, ips, row->n_ips)
+                 : NULL);
+    if (duplicate) {
+        error = xasprintf("ips: an address is already that of port %s",
+                          duplicate->name);
+    }
+    if (error || !vn) {
+        if (port) {
+            remove_port(nva, port);
+        }
+        write_port_error(nva, &row->uuid, row->nve, error);
+        free(error);
+        free(ips);
+        return;
+    }
+
+    if (port) {
+        update_port(nva, port, row, mac, ips);
+        return;
+    }
+    port = topology_add_port(&nva->topology, row->name, id, vn);
+    port->uuid = row->uuid;
+    port->mac = mac;
+    port->ips = ips;
+    port->n_ips = row->n_ips;
+    port->security = row->port_security;
+    if (row->nve) {
+        wiring_place_port(&nva->topology, port,
+                          topology_find_nve(&nva->topology, row->nve));
+    }
+    nva_rebind(nva, port);
+    nva_write_port(nva, port);
+    nva_mig_try(nva, port->name);
+}
+
+static void
+on_port_deleted(const struct uuid *uuid, void *nva_)
+{
+    struct nva *nva = nva_from(nva_);
+    struct port *port;
+
+    port = topology_find_port_by_id(&nva->topology, cookie_id_from_uuid(uuid));
+    if (port) {
+        remove_port(nva, port);
+    }
+}
+
+/* The rest. */
+
+static void
+on_migration(const struct db_migration *row, void *nva_)
+{
+    nva_mig_row(nva_from(nva_), row);
+}
+
+static void
+on_migration_deleted(const struct uuid *uuid, void *nva_)
+{
+    nva_mig_deleted(nva_from(nva_), uuid);
+}
+
+static void
+on_global(const struct db_global *row, void *nva_)
+{
+    struct nva *nva = nva_from(nva_);
+    const char *target = smap_get(row->options, "openflow_target");
+    uint32_t rate = MAX(0, smap_get_int(row->options, "packet_in_rate",
+                                        PACKET_IN_RATE));
+    struct nve *nve;
+
+    free(nva->openflow_target);
+    nva->openflow_target = nullable_xstrdup(target);
+    if (rate != nva->wiring.packet_in_rate) {
+        nva->wiring.packet_in_rate = rate;
+        HMAP_FOR_EACH (nve, name_node, &nva->topology.nves) {
+            wiring_nve_changed(nve, &nva->wiring);
+        }
+    }
+    nva->nb_cfg = row->nb_cfg;
+}
+
+static void
+on_written(uint64_t seqno, void *nva_)
+{
+    nva_mig_written(nva_from(nva_), seqno);
+}
+
+static void
+on_refused(const char *error, void *nva_ OVS_UNUSED)
+{
+    static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 5);
+
+    VLOG_WARN_RL(&rl, "NVA database: %s", error);
+}
+
+const struct db_class nva_db_class = {
+    .nve = on_nve,
+    .vn = on_vn,
+    .port = on_port,
+    .migration = on_migration,
+    .global = on_global,
+    .nve_deleted = on_nve_deleted,
+    .vn_deleted = on_vn_deleted,
+    .port_deleted = on_port_deleted,
+    .migration_deleted = on_migration_deleted,
+    .written = on_written,
+    .refused = on_refused,
+};

@@ -1,0 +1,562 @@
+/* Copyright (c) 2026 The ovs-nva authors.
+ * SPDX-License-Identifier: Apache-2.0 */
+
+#include <config.h>
+
+#include "nva-private.h"
+
+#include <limits.h>
+#include <stdlib.h>
+
+#include "clock.h"
+#include "cookie.h"
+#include "openvswitch/vlog.h"
+#include "util.h"
+
+VLOG_DEFINE_THIS_MODULE(nva_move);
+
+/* How long a requested migration waits for what it needs. */
+#define START_TIMEOUT_MS 30000
+
+static const struct move_class move_class;
+
+struct mig *
+nva_mig_find(const struct nva *nva, uint64_t id)
+{
+    struct mig *mig;
+
+    HMAP_FOR_EACH_WITH_HASH (mig, node, hash_uint64(id), &nva->migs) {
+        if (mig->id == id) {
+            return mig;
+        }
+    }
+    return NULL;
+}
+
+/* The database. */
+
+static void
+put_number(struct smap *map, const char *key, long long int value)
+{
+    if (value) {
+        smap_add_format(map, key, "%lld", value);
+    }
+}
+
+static void
+write_move(const struct mig *mig, struct db_migration_status *status)
+{
+    static const char *const keys[N_MOVE_TIMES] = {
+#define MOVE_TIME(NAME, KEY) [MOVE_##NAME] = KEY,
+        MOVE_TIMES
+#undef MOVE_TIME
+    };
+    const struct move *move = mig->move;
+
+    status->phase = migration_phase_to_string(move->migration.phase);
+    status->triggered_by = move->triggered_by;
+    status->error = move->error;
+    for (size_t i = 0; i < N_MOVE_TIMES; i++) {
+        put_number(&status->times, keys[i], move->times[i]);
+    }
+    put_number(&status->counters, "triggers", move->n_triggers);
+    if (move->times[MOVE_PEERS_SWITCHED]) {
+        smap_add_format(&status->counters, "redirected-packets", "%"PRIu64,
+                        move->redirected_packets);
+        smap_add_format(&status->counters, "redirected-bytes", "%"PRIu64,
+                        move->redirected_bytes);
+    }
+    smap_add_format(&status->counters, "peers", "%"PRIuSIZE, move->n_peers);
+    if (!migration_is_over(&move->migration)) {
+        move_get_waiting(move, &status->waiting_for);
+    }
+}
+
+/* Writes the row of 'mig', with 'phase' and 'error' unless it has a move. */
+static uint64_t
+write_row(struct mig *mig, const char *phase, const char *error)
+{
+    struct db_migration_status status = {
+        .old_nve = mig->old_nve,
+        .phase = phase,
+        .error = error,
+    };
+    uint64_t seqno;
+
+    smap_init(&status.times);
+    smap_init(&status.counters);
+    sset_init(&status.waiting_for);
+    if (mig->move) {
+        write_move(mig, &status);
+    } else {
+        put_number(&status.times, "requested", mig->requested);
+    }
+    seqno = db_write_migration(mig->nva->db, &mig->uuid, &status);
+    smap_destroy(&status.times);
+    smap_destroy(&status.counters);
+    sset_destroy(&status.waiting_for);
+    return seqno;
+}
+
+static void
+free_mig(struct mig *mig)
+{
+    hmap_remove(&mig->nva->migs, &mig->node);
+    free(mig->port);
+    free(mig->new_nve);
+    free(mig->old_nve);
+    free(mig->request);
+    free(mig);
+}
+
+/* 'mig' becomes history. */
+static void
+set_over(struct mig *mig)
+{
+    if (!mig->over) {
+        mig->over = true;
+        mig->nva->n_starting -= !mig->started;
+        mig->nva->migs_dirty = true;
+    }
+}
+
+/* The migration of 'mig' cannot even begin. */
+static void
+give_up(struct mig *mig, const char *error)
+{
+    VLOG_WARN("migration of %s to %s failed: %s", mig->port, mig->new_nve,
+              error);
+    write_row(mig, "failed", error);
+    set_over(mig);
+}
+
+/* Callbacks of move.h. */
+
+static void
+mig_changed(struct move *move, void *mig_)
+{
+    struct mig *mig = mig_;
+
+    mig->nva->migs_dirty = true;
+    if (migration_is_over(&move->migration)) {
+        set_over(mig);
+    }
+}
+
+static void
+mig_record(struct move *move, void *mig_)
+{
+    struct mig *mig = mig_;
+    struct db_port_status status = {
+        .nve = move->new_nve->name,
+        .state = "moving",
+    };
+
+    db_write_port(mig->nva->db, &move->port->uuid, &status);
+    mig->recording = write_row(mig, NULL, NULL);
+}
+
+static const struct move_class move_class = {
+    .changed = mig_changed,
+    .record = mig_record,
+};
+
+void
+nva_mig_written(struct nva *nva, uint64_t seqno)
+{
+    struct mig *mig;
+
+    LIST_FOR_EACH (mig, active_node, &nva->active) {
+        if (mig->recording && seqno >= mig->recording) {
+            mig->recording = 0;
+            move_recorded(mig->move, clock_msec(), clock_wall_usec());
+        }
+    }
+}
+
+/* Starting. */
+
+/* Returns what 'mig' still lacks before it can start, or null. */
+static const char *
+check_start(const struct mig *mig, struct port **portp, struct nve **nvep)
+{
+    const struct topology *t = &mig->nva->topology;
+    struct port *port = topology_find_port(t, mig->port);
+    struct nve *nve = topology_find_nve(t, mig->new_nve);
+
+    *portp = port;
+    *nvep = nve;
+    if (!port) {
+        return "no such port; see \"nva-ctl port-list\"";
+    } else if (!nve) {
+        return "no such NVE; see \"nva-ctl nve-list\"";
+    } else if (!port->place.nve) {
+        return "the port is not bound to any NVE";
+    } else if (port->move) {
+        return "the port is already on the move";
+    } else if (!nva_session_is_connected(nve->session)) {
+        return "the new NVE is not connected";
+    } else if (!topology_find_attachment(t, port->name, nve)) {
+        return "the new NVE has no interface with this iface-id; plug it "
+               "there first";
+    }
+    return NULL;
+}
+
+static void
+start_move(struct mig *mig, struct port *port, struct nve *nve, bool is_cut)
+{
+    struct nva *nva = mig->nva;
+    struct move_config config = {
+        .id = mig->id,
+        .port = port,
+        .new_nve = nve,
+        .immediate = mig->immediate,
+        .is_cut = is_cut,
+    };
+
+    free(mig->old_nve);
+    mig->old_nve = xstrdup(port->place.nve->name);
+    mig->started = true;
+    nva->n_starting--;
+    VLOG_INFO("moving %s from %s to %s", port->name, mig->old_nve, nve->name);
+    mig->move = move_create(&move_class, mig, &nva->topology, nva->neighbors,
+                            &config, clock_msec(), mig->requested);
+    ovs_list_push_back(&nva->active, &mig->active_node);
+    nva_write_port(nva, port);
+    nva->migs_dirty = true;
+}
+
+static void
+try_start(struct mig *mig)
+{
+    struct port *port;
+    struct nve *nve;
+    const char *lacks;
+
+    if (mig->move || mig->over) {
+        return;
+    }
+    lacks = check_start(mig, &port, &nve);
+    if (!lacks && port->place.nve == nve) {
+        give_up(mig, "the port is already there");
+    } else if (!lacks) {
+        start_move(mig, port, nve, false);
+    } else if (clock_msec() >= mig->start_by) {
+        char *error = xasprintf("%s -> %s: %s", mig->port, mig->new_nve,
+                                lacks);
+
+        give_up(mig, error);
+        free(error);
+    }
+}
+
+/* Goes on with a migration that had passed its commit point before this
+ * controller was started. */
+static void
+resume(struct mig *mig)
+{
+    const struct topology *t = &mig->nva->topology;
+    struct port *port = topology_find_port(t, mig->port);
+    struct nve *nve = topology_find_nve(t, mig->new_nve);
+
+    if (!port || !nve || !port->place.nve || port->place.nve == nve) {
+        /* Only the last line of its history had not been written. */
+        write_row(mig, "done", NULL);
+        set_over(mig);
+    } else {
+        start_move(mig, port, nve, true);
+    }
+}
+
+static bool
+is_word(const char *s, const char *word)
+{
+    return !strcmp(s, word);
+}
+
+static void
+handle_request(struct mig *mig, const char *request)
+{
+    if (nullable_string_is_equal(mig->request, request)) {
+        return;
+    }
+    free(mig->request);
+    mig->request = xstrdup(request);
+    if (is_word(request, "activate")) {
+        if (mig->move) {
+            move_trigger(mig->move, "activate", clock_msec(),
+                         clock_wall_usec());
+        }
+    } else if (is_word(request, "cancel")) {
+        if (!mig->move) {
+            write_row(mig, "cancelled", "cancelled on request");
+            set_over(mig);
+        } else if (!move_cancel(mig->move, "cancelled on request",
+                                clock_msec())) {
+            VLOG_WARN("migration of %s: too late to cancel, it is in phase "
+                      "%s", mig->port,
+                      migration_phase_to_string(mig->move->migration.phase));
+        }
+    } else if (request[0]) {
+        VLOG_WARN("migration of %s: request \"%s\" is not supported",
+                  mig->port, request);
+    }
+}
+
+void
+nva_mig_row(struct nva *nva, const struct db_migration *row)
+{
+    uint64_t id = cookie_id_from_uuid(&row->uuid);
+    struct mig *mig = nva_mig_find(nva, id);
+    enum migration_phase phase = MIGRATION_REQUESTED;
+
+    migration_phase_from_string(row->phase, &phase);
+    if (!mig) {
+        if (phase >= MIGRATION_DONE) {
+            return;             /* History. */
+        }
+        mig = xzalloc(sizeof *mig);
+        mig->nva = nva;
+        mig->uuid = row->uuid;
+        mig->id = id;
+        mig->port = xstrdup(row->port);
+        mig->new_nve = xstrdup(row->new_nve);
+        mig->old_nve = xstrdup(row->old_nve);
+        mig->immediate = is_word(row->trigger, "now");
+        mig->start_by = clock_msec() + START_TIMEOUT_MS;
+        mig->requested = clock_wall_usec();
+        hmap_insert(&nva->migs, &mig->node, hash_uint64(id));
+        nva->n_starting++;
+        if (row->kind[0] && !is_word(row->kind, "hot")) {
+            give_up(mig, "this kind is not supported yet; use kind=hot");
+        } else if (phase >= MIGRATION_CUTOVER) {
+            resume(mig);
+        } else {
+            try_start(mig);
+        }
+    }
+    if (!mig->over) {
+        handle_request(mig, row->request);
+    }
+}
+
+/* The move of 'mig' must end now. */
+static void
+end_move(struct mig *mig, const char *reason)
+{
+    struct move *move = mig->move;
+
+    if (!move) {
+        give_up(mig, reason);
+    } else if (migration_is_revocable(&move->migration)) {
+        move_fail(move, reason, clock_msec());
+    } else if (!migration_is_over(&move->migration)) {
+        /* Completes it, without waiting for anything. */
+        struct port *port = move->port;
+
+        set_over(mig);
+        ovs_list_remove(&mig->active_node);
+        move_destroy(move);
+        mig->move = NULL;
+        nva_write_port(mig->nva, port);
+        write_row(mig, "failed", reason);
+    }
+}
+
+void
+nva_mig_deleted(struct nva *nva, const struct uuid *uuid)
+{
+    struct mig *mig = nva_mig_find(nva, cookie_id_from_uuid(uuid));
+
+    if (mig && !mig->over) {
+        end_move(mig, "its row was deleted");
+    }
+}
+
+void
+nva_mig_port_gone(struct nva *nva, struct port *port)
+{
+    struct mig *mig;
+
+    LIST_FOR_EACH_SAFE (mig, active_node, &nva->active) {
+        if (!mig->over && mig->move->port == port) {
+            end_move(mig, "the port was deleted");
+        }
+    }
+}
+
+void
+nva_mig_nve_gone(struct nva *nva, struct nve *nve)
+{
+    struct mig *mig;
+
+    LIST_FOR_EACH_SAFE (mig, active_node, &nva->active) {
+        struct move *move = mig->move;
+
+        if (mig->over) {
+            continue;
+        }
+        if (move->old_nve == nve || move->new_nve == nve) {
+            end_move(mig, "one of its NVEs was deleted");
+        } else {
+            move_remove_peer(move, nve, clock_msec(), clock_wall_usec());
+        }
+    }
+}
+
+void
+nva_mig_try(struct nva *nva, const char *port_name)
+{
+    struct mig *mig;
+
+    if (nva->n_starting) {
+        HMAP_FOR_EACH (mig, node, &nva->migs) {
+            if (!mig->move && is_word(mig->port, port_name)) {
+                nva->migs_dirty = true;
+            }
+        }
+    }
+}
+
+void
+nva_mig_member(struct nva *nva, struct member *m, bool joined)
+{
+    struct mig *mig;
+
+    LIST_FOR_EACH (mig, active_node, &nva->active) {
+        struct move *move = mig->move;
+
+        if (mig->over || move->port->vn != m->vn
+            || m->nve == move->new_nve || m->nve == move->old_nve) {
+            continue;
+        }
+        if (joined) {
+            move_add_peer(move, m->nve, clock_msec(), clock_wall_usec());
+        } else {
+            move_remove_peer(move, m->nve, clock_msec(), clock_wall_usec());
+        }
+    }
+}
+
+/* What the switches say. */
+
+void
+nva_mig_packet_in(struct nva *nva, struct nve *nve, uint64_t cookie,
+                  const char *by)
+{
+    struct mig *mig = nva_mig_find(nva, cookie_id(cookie));
+
+    if (mig && mig->move && cookie_kind(cookie) == COOKIE_MOVE) {
+        VLOG_DBG("%s: heard at %s", mig->port, nve->name);
+        move_trigger(mig->move, by, clock_msec(), clock_wall_usec());
+    }
+}
+
+/* A comparison with 'nve' found a flow that was learned in the data path, or
+ * that marks a commit: the move was cut over while we were away.  Returns
+ * false if the flow belongs to no move. */
+bool
+nva_mig_found(struct nva *nva, struct nve *nve, uint64_t cookie)
+{
+    struct mig *mig = nva_mig_find(nva, cookie_id(cookie));
+
+    if (cookie_kind(cookie) != COOKIE_LEARNED || !mig || mig->over) {
+        return false;
+    }
+    VLOG_INFO("%s: %s has already switched", mig->port, nve->name);
+    mig->trigger = true;
+    nva->migs_dirty = true;
+    return true;
+}
+
+/* Running. */
+
+static void
+mig_run(struct mig *mig, long long int now)
+{
+    if (!mig->move && !mig->over) {
+        try_start(mig);
+    }
+    if (mig->trigger && mig->move) {
+        mig->trigger = false;
+        move_trigger(mig->move, "data path", now, clock_wall_usec());
+    }
+    if (mig->move) {
+        write_row(mig, NULL, NULL);
+    }
+    if (mig->over) {
+        struct nva *nva = mig->nva;
+
+        if (mig->move) {
+            const char *error = mig->move->error;
+            struct port *port;
+
+            VLOG_INFO("moving %s to %s: %s%s%s", mig->port, mig->new_nve,
+                      migration_phase_to_string(mig->move->migration.phase),
+                      error ? ": " : "", error ? error : "");
+            ovs_list_remove(&mig->active_node);
+            move_destroy(mig->move);
+            mig->move = NULL;
+            port = topology_find_port(&nva->topology, mig->port);
+            if (port) {
+                nva_write_port(nva, port);
+                nva_rebind(nva, port);
+            }
+        }
+        free_mig(mig);
+    }
+}
+
+void
+nva_migs_run(struct nva *nva, long long int now)
+{
+    struct mig *mig;
+
+    LIST_FOR_EACH (mig, active_node, &nva->active) {
+        move_run(mig->move, now, clock_wall_usec());
+    }
+    if (nva->migs_dirty || nva->n_starting) {
+        nva->migs_dirty = false;
+        HMAP_FOR_EACH_SAFE (mig, node, &nva->migs) {
+            mig_run(mig, now);
+        }
+    }
+}
+
+void
+nva_migs_destroy(struct nva *nva)
+{
+    struct mig *mig;
+
+    HMAP_FOR_EACH_SAFE (mig, node, &nva->migs) {
+        if (mig->move) {
+            ovs_list_remove(&mig->active_node);
+            move_destroy(mig->move);
+        }
+        free_mig(mig);
+    }
+    hmap_destroy(&nva->migs);
+}
+
+long long int
+nva_migs_deadline(const struct nva *nva)
+{
+    long long int deadline = LLONG_MAX;
+    const struct mig *mig;
+
+    if (nva->migs_dirty) {
+        return 0;
+    }
+    LIST_FOR_EACH (mig, active_node, &nva->active) {
+        deadline = MIN(deadline, move_deadline(mig->move));
+    }
+    if (nva->n_starting) {
+        HMAP_FOR_EACH (mig, node, &nva->migs) {
+            if (!mig->move) {
+                deadline = MIN(deadline, mig->start_by);
+            }
+        }
+    }
+    return deadline;
+}

@@ -1,0 +1,144 @@
+/* Copyright (c) 2026 The ovs-nva authors.
+ * SPDX-License-Identifier: Apache-2.0 */
+
+#ifndef NVA_PRIVATE_H
+#define NVA_PRIVATE_H 1
+
+/* What nva.c (life and loop), nva-intent.c (from the database to the
+ * topology), nva-session.c (hypervisors), nva-move.c (moves) and nva-ctl.c
+ * (commands of ovs-appctl) share.  For them only. */
+
+#include "db.h"
+#include "hvdb.h"
+#include "move.h"
+#include "neighbor.h"
+#include "nva.h"
+#include "ofconn.h"
+#include "ofsync.h"
+#include "openvswitch/hmap.h"
+#include "openvswitch/list.h"
+#include "topology.h"
+#include "wiring.h"
+
+/* Lifetime of a staged bundle in the switch, in s.  move.c stages afresh well
+ * before. */
+#define NVA_BUNDLE_IDLE_TIMEOUT 600
+
+/* One connection with a hypervisor, OVSDB or OpenFlow.  One that a hypervisor
+ * opened has no session until it is known whose it is. */
+struct peer {
+    struct ovs_list node;       /* In nva's 'peers'. */
+    struct nva *nva;
+    struct session *session;
+    struct hvdb *hvdb;          /* Either this ... */
+    struct ofconn *ofconn;      /* ... or this. */
+    uint64_t datapath_id;       /* Of 'ofconn', once up. */
+    bool announced;             /* Its hypervisor has been reported. */
+    bool dead;                  /* To be destroyed. */
+};
+
+/* All about the hypervisor of one NVE. */
+struct session {
+    struct nva *nva;
+    struct nve *nve;
+    struct uuid uuid;           /* Of the NVE's row. */
+    char *ovsdb, *openflow, *bridge, *datapath_type; /* As configured. */
+
+    struct peer *db_peer, *of_peer;
+    uint64_t datapath_id;
+    bool synced;                /* A new snapshot waits to be digested. */
+    bool known;                 /* Its interfaces have been read once. */
+    bool up;                    /* OpenFlow is up and flows are compared. */
+    bool probing;               /* Its underlay neighbors are being proved. */
+
+    char *error;                /* For NVE:error. */
+    struct ovs_list dirty_node; /* In nva's 'dirty_sessions', if dirty. */
+    bool dirty;
+    bool status_dirty;          /* Its row is to be written ... */
+    long long int write_at;     /* ... not before then. */
+    struct ovs_list behind_node; /* In nva's 'behind', if 'is_behind'. */
+    bool is_behind;             /* Has not confirmed all that it wants. */
+    bool owes;                  /* --wait=nve waits for it. */
+};
+
+/* A row of Migration that is not history. */
+struct mig {
+    struct hmap_node node;      /* In nva's 'migs', by 'id'. */
+    struct ovs_list active_node; /* In nva's 'active', while 'move'. */
+    struct nva *nva;
+    struct uuid uuid;
+    uint64_t id;
+    char *port, *new_nve, *old_nve, *request;
+    bool immediate;
+    struct move *move;          /* Null until it can start. */
+    long long int start_by;     /* When to give up waiting for that. */
+    long long int requested;    /* µs since the epoch. */
+    bool trigger;               /* Found cut over, see nva-move.c. */
+    bool started;               /* It has or had a move. */
+    bool over;                  /* To be freed. */
+    uint64_t recording;         /* Sequence number of db.h, or 0. */
+};
+
+struct nva {
+    struct loop *loop;
+    struct db *db;
+    struct topology topology;
+    struct neighbors *neighbors;
+    struct wiring_config wiring;
+    char *openflow_target;      /* What hypervisors shall connect to. */
+    char *openflow_port;        /* Of our listener, "6653". */
+    bool active_here;           /* We hold the database's lock. */
+
+    struct ovs_list peers;      /* Contains "struct peer"s. */
+    struct ovs_list dirty_sessions;
+    struct hmap migs;
+    struct ovs_list active;     /* Those with a move. */
+    size_t n_starting;          /* Elements of 'migs' without a move. */
+    bool migs_dirty;            /* Some mig wants a look. */
+
+    /* --wait=nve. */
+    int64_t nb_cfg;             /* What is asked, */
+    int64_t owed_cfg;           /* being confirmed, */
+    int64_t nve_cfg;            /* and confirmed. */
+    struct ovs_list behind;     /* Sessions that have not confirmed. */
+    size_t n_owing;
+    long long int owing_since;
+};
+
+/* nva-session.c */
+void nva_session_configure(struct nva *, struct nve *, const struct db_nve *);
+void nva_session_destroy(struct session *);
+void nva_session_event(struct nva *, struct loop_event *);
+void nva_session_dirty(struct session *);
+void nva_session_set_error(struct session *, const char *error);
+void nva_session_wants_run(struct session *);
+void nva_sessions_run(struct nva *, long long int now);
+long long int nva_sessions_deadline(const struct nva *);
+void nva_peer_destroy(struct peer *);
+bool nva_session_is_connected(const struct session *);
+
+/* nva-intent.c */
+extern const struct db_class nva_db_class;
+void nva_rebind(struct nva *, struct port *);
+void nva_write_port(struct nva *, const struct port *);
+
+/* nva-move.c */
+void nva_mig_row(struct nva *, const struct db_migration *);
+void nva_mig_deleted(struct nva *, const struct uuid *);
+void nva_mig_try(struct nva *, const char *port_name);
+void nva_mig_port_gone(struct nva *, struct port *);
+void nva_mig_nve_gone(struct nva *, struct nve *);
+void nva_mig_written(struct nva *, uint64_t seqno);
+void nva_mig_member(struct nva *, struct member *, bool joined);
+bool nva_mig_found(struct nva *, struct nve *, uint64_t cookie);
+void nva_mig_packet_in(struct nva *, struct nve *, uint64_t cookie,
+                       const char *by);
+void nva_migs_run(struct nva *, long long int now);
+void nva_migs_destroy(struct nva *);
+long long int nva_migs_deadline(const struct nva *);
+struct mig *nva_mig_find(const struct nva *, uint64_t id);
+
+/* nva-ctl.c */
+void nva_ctl_register(struct nva *);
+
+#endif /* nva-private.h */

@@ -1,0 +1,236 @@
+/* Copyright (c) 2026 The ovs-nva authors.
+ * SPDX-License-Identifier: Apache-2.0 */
+
+#include <config.h>
+
+#include "nva-private.h"
+
+#include <limits.h>
+#include <stdlib.h>
+
+#include "clock.h"
+#include "openvswitch/poll-loop.h"
+#include "openvswitch/vlog.h"
+#include "util.h"
+
+VLOG_DEFINE_THIS_MODULE(nva);
+
+/* How long --wait=nve waits for underlay neighbors besides the flows. */
+#define NEIGHBORS_MAX_MS 3000
+
+/* How many events of the I/O thread are taken in one turn at most, so that
+ * flows are sent in between. */
+#define EVENTS_MAX 1000
+
+static void
+send_probe(struct nve *from, struct ofpbuf *msg, void *nva OVS_UNUSED)
+{
+    struct session *s = from->session;
+
+    if (s->of_peer && s->of_peer->ofconn) {
+        ofconn_send(s->of_peer->ofconn, msg);
+    } else {
+        ofpbuf_delete(msg);
+    }
+}
+
+static void
+way_changed(struct nve *from, struct nve *to, void *nva OVS_UNUSED)
+{
+    struct nve *ends[] = { from, to };
+
+    for (size_t i = 0; i < ARRAY_SIZE(ends); i++) {
+        struct move_part *part;
+
+        LIST_FOR_EACH_SAFE (part, nve_node, &ends[i]->move_parts) {
+            move_part_update(part, clock_msec(), clock_wall_usec());
+        }
+    }
+}
+
+static void
+member_changed(struct member *m, bool joined, void *nva_)
+{
+    struct nva *nva = nva_;
+    struct member *other;
+
+    HMAP_FOR_EACH (other, vn_node, &m->vn->members) {
+        if (other != m) {
+            if (joined) {
+                neighbors_link(nva->neighbors, m->nve, other->nve);
+            } else {
+                neighbors_unlink(nva->neighbors, m->nve, other->nve);
+            }
+        }
+    }
+    nva_mig_member(nva, m, joined);
+}
+
+static char *
+start_listeners(struct nva *nva, const struct nva_config *config)
+{
+    char *error = NULL;
+
+    if (config->ovsdb_listen) {
+        error = loop_listen(nva->loop, config->ovsdb_listen, LOOP_JSONRPC);
+    }
+    if (!error && config->openflow_listen) {
+        const char *port = strchr(config->openflow_listen, ':');
+
+        error = loop_listen(nva->loop, config->openflow_listen,
+                            LOOP_OPENFLOW);
+        if (!error && strncmp(config->openflow_listen, "punix:", 6)) {
+            nva->openflow_port = xmemdup0(port + 1,
+                                          strcspn(port + 1, ":"));
+        }
+    }
+    return error;
+}
+
+char *
+nva_create(const struct nva_config *config, struct nva **nvap)
+{
+    struct nva *nva = xzalloc(sizeof *nva);
+    char *error;
+
+    *nvap = NULL;
+    error = loop_create(config->tls, &nva->loop);
+    if (error) {
+        free(nva);
+        return error;
+    }
+    topology_init(&nva->topology);
+    nva->topology.member_cb = member_changed;
+    nva->topology.aux = nva;
+    nva->neighbors = neighbors_create(send_probe, way_changed, nva);
+    ovs_list_init(&nva->peers);
+    ovs_list_init(&nva->dirty_sessions);
+    ovs_list_init(&nva->active);
+    ovs_list_init(&nva->behind);
+    hmap_init(&nva->migs);
+    nva->db = db_create(config->db, &nva_db_class, nva);
+    nva_ctl_register(nva);
+    error = start_listeners(nva, config);
+    if (error) {
+        nva_destroy(nva);
+        return error;
+    }
+    *nvap = nva;
+    return NULL;
+}
+
+/* Leaves the switches as they are: a controller that goes away disturbs no
+ * packet. */
+void
+nva_destroy(struct nva *nva)
+{
+    struct port *port;
+    struct nve *nve;
+    struct peer *peer;
+
+    if (!nva) {
+        return;
+    }
+    LIST_FOR_EACH_SAFE (peer, node, &nva->peers) {
+        if (peer->session) {
+            struct session *s = peer->session;
+
+            s->up = false;
+            ofsync_disconnected(s->nve->ofsync);
+            s->db_peer = s->of_peer = NULL;
+        }
+    }
+    LIST_FOR_EACH_SAFE (peer, node, &nva->peers) {
+        nva_peer_destroy(peer);
+    }
+    nva_migs_destroy(nva);
+    HMAP_FOR_EACH_SAFE (port, name_node, &nva->topology.ports) {
+        wiring_port_removed(&nva->topology, port);
+        topology_remove_port(&nva->topology, port);
+    }
+    HMAP_FOR_EACH_SAFE (nve, name_node, &nva->topology.nves) {
+        nva_session_destroy(nve->session);
+        topology_remove_nve(&nva->topology, nve);
+    }
+    topology_uninit(&nva->topology);
+    neighbors_destroy(nva->neighbors);
+    db_destroy(nva->db);
+    loop_destroy(nva->loop);
+    free(nva->openflow_target);
+    free(nva->openflow_port);
+    free(nva);
+}
+
+/* --wait=nve. */
+
+/* Notes which NVEs have to confirm 'nb_cfg'. */
+static void
+start_owing(struct nva *nva, long long int now)
+{
+    struct session *s;
+
+    nva->owed_cfg = nva->nb_cfg;
+    nva->owing_since = now;
+    LIST_FOR_EACH (s, behind_node, &nva->behind) {
+        if (!s->owes && s->up) {
+            s->owes = true;
+            nva->n_owing++;
+        }
+    }
+}
+
+static void
+run_nve_cfg(struct nva *nva, long long int now)
+{
+    if (nva->nb_cfg != nva->owed_cfg) {
+        start_owing(nva, now);
+    }
+    if (nva->nve_cfg != nva->owed_cfg && !nva->n_owing
+        && (!neighbors_count_pending(nva->neighbors)
+            || now >= nva->owing_since + NEIGHBORS_MAX_MS)) {
+        nva->nve_cfg = nva->owed_cfg;
+        db_write_nve_cfg(nva->db, nva->nve_cfg);
+    }
+}
+
+void
+nva_run(struct nva *nva)
+{
+    long long int now = clock_msec();
+    struct loop_event event;
+
+    nva->active_here = db_run(nva->db);
+    if (!nva->active_here) {
+        return;
+    }
+    for (int i = 0; i < EVENTS_MAX && loop_next_event(nva->loop, &event);
+         i++) {
+        nva_session_event(nva, &event);
+    }
+    now = clock_msec();
+    neighbors_run(nva->neighbors, now);
+    nva_migs_run(nva, now);
+    run_nve_cfg(nva, now);
+    nva_sessions_run(nva, now);
+}
+
+void
+nva_wait(struct nva *nva)
+{
+    long long int deadline;
+
+    db_wait(nva->db);
+    if (!nva->active_here) {
+        return;
+    }
+    loop_wait(nva->loop);
+    deadline = MIN(MIN(neighbors_deadline(nva->neighbors),
+                       nva_migs_deadline(nva)),
+                   nva_sessions_deadline(nva));
+    if (nva->nve_cfg != nva->owed_cfg) {
+        deadline = MIN(deadline, nva->owing_since + NEIGHBORS_MAX_MS);
+    }
+    if (deadline != LLONG_MAX) {
+        poll_timer_wait_until(deadline);
+    }
+}
