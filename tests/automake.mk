@@ -6,7 +6,8 @@ tests_test_nva_SOURCES = \
 	tests/test-nva.c \
 	tests/test-nva.h \
 	tests/test-ofsync.c \
-	tests/test-trace.c
+	tests/test-trace.c \
+	tests/test-wiring.c
 tests_test_nva_LDADD = $(NVA_LDADD)
 
 check_PROGRAMS += tests/test-loop

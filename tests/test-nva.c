@@ -137,6 +137,7 @@ static const struct {
     { "migration", test_migration },
     { "ofsync", test_ofsync },
     { "trace", test_trace },
+    { "wiring", test_wiring },
 };
 
 int
