@@ -28,12 +28,12 @@
 struct fake_flow {
     struct hmap_node node;
     struct flow_entry fe;       /* 'hash' and 'add' are not used. */
-    uint64_t n_packets;
 };
 
 struct fake_meter {
     struct hmap_node node;
     uint32_t id, rate, burst;
+    uint64_t n_packets;
 };
 
 struct fake_bundle {
@@ -447,7 +447,6 @@ reply_flows(struct fake_switch *sw, const struct ofp_header *oh)
             .cookie = htonll(f->fe.cookie),
             .table_id = f->fe.table,
             .priority = f->fe.priority,
-            .packet_count = f->n_packets,
             .ofpacts = f->fe.ofpacts,
             .ofpacts_len = f->fe.ofpacts_len,
         };
@@ -486,25 +485,25 @@ reply_meters(struct fake_switch *sw, const struct ofp_header *oh)
     }
 }
 
-/* A meter has counted what the flows that use it have. */
 static void
 reply_meter_stats(struct fake_switch *sw, const struct ofp_header *oh)
 {
-    struct ofputil_meter_stats stats = { .n_bands = 0 };
     struct ovs_list parts;
-    struct fake_flow *f;
+    struct fake_meter *m;
     struct ofpbuf *msg;
+    uint32_t id;
 
-    ofputil_decode_meter_request(oh, &stats.meter_id);
-    HMAP_FOR_EACH (f, node, &sw->flows) {
-        if (ofpacts_get_meter(f->fe.ofpacts, f->fe.ofpacts_len)
-            == stats.meter_id) {
-            stats.packet_in_count += f->n_packets;
-            stats.byte_in_count += f->n_packets * 100;
-        }
-    }
+    ofputil_decode_meter_request(oh, &id);
     ofpmp_init(&parts, oh);
-    ofputil_append_meter_stats(&parts, &stats);
+    HMAP_FOR_EACH_WITH_HASH (m, node, id, &sw->meters) {
+        struct ofputil_meter_stats stats = {
+            .meter_id = id,
+            .packet_in_count = m->n_packets,
+            .byte_in_count = m->n_packets * 100,
+        };
+
+        ofputil_append_meter_stats(&parts, &stats);
+    }
     LIST_FOR_EACH_POP (msg, list_node, &parts) {
         reply(sw, msg);
     }
@@ -592,14 +591,12 @@ fake_switch_add_flow(struct fake_switch *sw, const char *flow)
 }
 
 void
-fake_switch_traffic(struct fake_switch *sw, uint64_t cookie, int n_packets)
+fake_switch_traffic(struct fake_switch *sw, uint32_t meter, int n_packets)
 {
-    struct fake_flow *f;
+    struct fake_meter *m;
 
-    HMAP_FOR_EACH (f, node, &sw->flows) {
-        if (f->fe.cookie == cookie) {
-            f->n_packets += n_packets;
-        }
+    HMAP_FOR_EACH_WITH_HASH (m, node, meter, &sw->meters) {
+        m->n_packets += n_packets;
     }
 }
 
