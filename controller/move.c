@@ -643,7 +643,7 @@ move_part_update(struct move_part *part, long long int now,
         }
         return;
     }
-    if (!migration_is_revocable(&move->migration)) {
+    if (!migration_is_revocable(&move->migration) || !part->stage) {
         return;
     }
 
