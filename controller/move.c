@@ -34,6 +34,11 @@ COVERAGE_DEFINE(move_restaged);
 /* How long an NVE that is away may hold up the end of a redirect. */
 #define DRAIN_MAX_MS 30000
 
+/* How long the switches have for themselves when they switch in the data
+ * path.  Each COMMIT has the switch revalidate all its cached flows once more,
+ * which would delay those that it is just changing. */
+#define COMMIT_DELAY_MS 3
+
 /* A staged bundle is staged afresh before the switch's bundle-idle-timeout
  * (600 s, see nva.c) ends. */
 #define RESTAGE_MS 240000
@@ -88,7 +93,8 @@ part_list(const struct move_part *part, bool after)
         return NULL;
     } else {
         return pipeline_move_arm(move->port, move->id, move->new_nve, ip,
-                                 part == move->old_part ? move->old_ofport : 0);
+                                 (part == move->old_part
+                                  ? move->old_ofport : 0));
     }
 }
 
@@ -283,7 +289,7 @@ move_create(const struct move_class *class, void *aux, struct topology *t,
     move->old_nve = config->port->place.nve;
     move->new_nve = config->new_nve;
     move->there.nve = config->new_nve;
-    move->drain_at = LLONG_MAX;
+    move->drain_at = move->commit_at = LLONG_MAX;
     if (interface_at(move, move->old_nve)) {
         move->old_ofport = interface_at(move, move->old_nve)->ofport;
     }
@@ -493,6 +499,21 @@ move_trigger(struct move *move, const char *by, long long int now,
         move->times[MOVE_TRIGGERED] = wall;
     }
     step(move, MIGRATION_EV_TRIGGER, now, wall);
+}
+
+void
+move_heard(struct move *move, const char *by, long long int now,
+           long long int wall)
+{
+    if (migration_is_revocable(&move->migration)
+        && move->commit_at == LLONG_MAX) {
+        move->n_triggers++;
+        move->triggered_by = by;
+        move->times[MOVE_TRIGGERED] = wall;
+        move->commit_at = now + COMMIT_DELAY_MS;
+    } else if (!migration_is_over(&move->migration)) {
+        move->n_triggers++;
+    }
 }
 
 static void
@@ -706,6 +727,10 @@ move_run(struct move *move, long long int now, long long int wall)
         name_waiting(move);
         step(move, MIGRATION_EV_TIMEOUT, now, wall);
     }
+    if (now >= move->commit_at) {
+        move->commit_at = LLONG_MAX;
+        step(move, MIGRATION_EV_TRIGGER, now, wall);
+    }
     if (now >= move->drain_at) {
         drain(move, now, wall);
     }
@@ -729,7 +754,7 @@ long long int
 move_deadline(const struct move *move)
 {
     long long int deadline = MIN(migration_deadline(&move->migration),
-                                 move->drain_at);
+                                 MIN(move->drain_at, move->commit_at));
 
     if (move->restage) {
         return 0;

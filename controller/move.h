@@ -93,6 +93,8 @@ struct move {
     size_t n_parts, n_ready, n_committed;
     bool restage;               /* A staged bundle is out of date. */
 
+    long long int commit_at;    /* After move_heard(), else LLONG_MAX. */
+
     /* Draining. */
     ofp_port_t old_ofport;      /* Of the interface at the old NVE. */
     long long int drain_at;     /* When to look at the counter next. */
@@ -142,6 +144,11 @@ void move_remove_peer(struct move *, struct nve *, long long int now,
  * new place ('by' says how), or somebody says it runs there. */
 void move_trigger(struct move *, const char *by, long long int now,
                   long long int wall);
+
+/* The same, but the VM was heard by switches that have been armed.  They are
+ * busy switching by themselves, so the transaction follows a moment later. */
+void move_heard(struct move *, const char *by, long long int now,
+                long long int wall);
 
 /* Takes the move back.  Returns false if it is too late for that. */
 bool move_cancel(struct move *, const char *reason, long long int now);

@@ -449,7 +449,7 @@ nva_mig_packet_in(struct nva *nva, struct nve *nve, uint64_t cookie,
 
     if (mig && mig->move && cookie_kind(cookie) == COOKIE_MOVE) {
         VLOG_DBG("%s: heard at %s", mig->port, nve->name);
-        move_trigger(mig->move, by, clock_msec(), clock_wall_usec());
+        move_heard(mig->move, by, clock_msec(), clock_wall_usec());
     }
 }
 

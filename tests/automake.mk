@@ -25,11 +25,11 @@ TESTSUITE_AT = \
 	tests/system-macros.at \
 	tests/hvdb.at \
 	tests/loop.at \
-	tests/nva-ctl.at \
 	tests/migration.at \
-	tests/pipeline.at \
+	tests/nva-ctl.at \
 	tests/ofsync-stage.at \
 	tests/ofsync.at \
+	tests/pipeline.at \
 	tests/system-traffic.at \
 	tests/trace.at
 TESTSUITE = $(srcdir)/tests/testsuite
