@@ -635,6 +635,9 @@ move_part_update(struct move_part *part, long long int now,
 {
     struct move *move = part->move;
 
+    if (!part->stage) {
+        return;                 /* The move is just being created. */
+    }
     if (move->cut_rest) {
         /* One that went away does not hold up the others. */
         if (move->migration.phase == MIGRATION_CUTOVER

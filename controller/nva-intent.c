@@ -97,7 +97,7 @@ on_nve(const struct db_nve *row, void *nva_)
     nva_session_configure(nva, nve, row);
     if (parse_encap_ips(nve, row)) {
         wiring_nve_changed(nve, &nva->wiring);
-        wiring_nve_moved(nve);
+        wiring_nve_moved(&nva->topology, nve);
         if (!created && ((struct session *) nve->session)->up) {
             neighbors_nve_changed(nva->neighbors, nve);
         }

@@ -334,6 +334,14 @@ find_presence(const struct member *m, const struct port *port)
 }
 
 bool
+topology_is_present(const struct nve *nve, const struct port *port)
+{
+    const struct member *m = topology_find_member(nve, port->vn);
+
+    return m && find_presence(m, port);
+}
+
+bool
 topology_add_presence(struct topology *t, struct nve *nve, struct port *port)
 {
     struct member *m = topology_find_member(nve, port->vn);

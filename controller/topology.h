@@ -185,6 +185,9 @@ bool topology_add_presence(struct topology *, struct nve *, struct port *);
 bool topology_remove_presence(struct topology *, struct nve *,
                               struct port *);
 
+/* Returns true if 'port' is present at 'nve'. */
+bool topology_is_present(const struct nve *, const struct port *);
+
 /* Returns the index in to->ips of the address to which 'from' tunnels: the
  * first one of a family that 'from' has, too; -1 if there is none. */
 int topology_tunnel_address(const struct nve *from, const struct nve *to);

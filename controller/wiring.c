@@ -329,6 +329,11 @@ wiring_port_removed(struct topology *t, struct port *port)
     struct member *m;
 
     wiring_place_port(t, port, NULL);
+    HMAP_FOR_EACH_SAFE (m, vn_node, &port->vn->members) {
+        if (topology_is_present(m->nve, port)) {
+            wiring_leave(t, m->nve, port);
+        }
+    }
     HMAP_FOR_EACH (m, vn_node, &port->vn->members) {
         ofsync_set(m->nve->ofsync, cookie_make(COOKIE_PORT, port->id), NULL);
     }
@@ -350,7 +355,7 @@ wiring_vn_changed(struct topology *t, struct vn *vn)
 }
 
 void
-wiring_nve_moved(struct nve *nve)
+wiring_nve_moved(struct topology *t, struct nve *nve)
 {
     struct member *m, *other;
     struct port *port;
@@ -360,19 +365,13 @@ wiring_nve_moved(struct nve *nve)
         HMAP_FOR_EACH (port, vn_node, &m->vn->ports) {
             if (port->place.nve != nve
                 && !(port->move && port->move->new_nve == nve)) {
+                /* Which address of others it uses depends on its own. */
+                set_port(t, port, nve);
                 continue;
             }
             wiring_forget(port);
             HMAP_FOR_EACH (other, vn_node, &m->vn->members) {
-                if (other->nve != nve) {
-                    struct place *place = place_of(port,
-                                                   is_after(port,
-                                                            other->nve));
-
-                    ofsync_set(other->nve->ofsync,
-                               cookie_make(COOKIE_PORT, port->id),
-                               remote_list(port, place, other->nve));
-                }
+                set_port(t, port, other->nve);
             }
         }
     }

@@ -39,7 +39,7 @@ void wiring_nve_changed(struct nve *, const struct wiring_config *);
 
 /* The addresses or the encapsulation of 'nve' changed: what everybody has for
  * the ports there is out of date. */
-void wiring_nve_moved(struct nve *);
+void wiring_nve_moved(struct topology *, struct nve *);
 
 /* An attribute of 'vn' changed. */
 void wiring_vn_changed(struct topology *, struct vn *);

@@ -377,7 +377,7 @@ step_nve(struct world *w, struct nve *nve)
         nve->vxlan_ofport = rnd(2) ? u16_to_ofp(2) : 0;
     } else if (ovs_list_is_empty(&nve->move_parts)) {
         address_nve(w, nve);
-        wiring_nve_moved(nve);
+        wiring_nve_moved(&w->t, nve);
     }
     wiring_nve_changed(nve, &w->config);
 }
