@@ -13,3 +13,19 @@ utilities_nva_ctl_SOURCES = \
 	utilities/nva-ctl-show.c \
 	utilities/nva-ctl-vn.c
 utilities_nva_ctl_LDADD = ovsdb-schema/libnvaidl.a $(OVS_LDADD)
+
+dist_man_MANS += utilities/nva-ctl.8
+
+# Installed under the name of the command, by which bash finds it.
+EXTRA_DIST += utilities/nva-ctl-bash-completion.bash
+install-data-local: install-bash-completion
+uninstall-local: uninstall-bash-completion
+install-bash-completion:
+	test -z '$(bashcompletiondir)' || { \
+	  $(MKDIR_P) '$(DESTDIR)$(bashcompletiondir)' && \
+	  $(INSTALL_DATA) '$(srcdir)/utilities/nva-ctl-bash-completion.bash' \
+	      '$(DESTDIR)$(bashcompletiondir)/nva-ctl'; }
+uninstall-bash-completion:
+	test -z '$(bashcompletiondir)' || \
+	  rm -f '$(DESTDIR)$(bashcompletiondir)/nva-ctl'
+.PHONY: install-bash-completion uninstall-bash-completion
