@@ -5,7 +5,10 @@ tests_test_nva_LDADD = $(NVA_LDADD)
 TESTSUITE_AT = \
 	tests/testsuite.at \
 	tests/nva-macros.at \
-	tests/nva-ctl.at
+	tests/nva-schema.at \
+	tests/nva-ctl.at \
+	tests/nva-ctl-refuse.at \
+	tests/nva-ctl-migrate.at
 TESTSUITE = $(srcdir)/tests/testsuite
 EXTRA_DIST += $(TESTSUITE_AT) $(TESTSUITE) tests/package.m4
 DISTCLEANFILES += tests/atconfig tests/atlocal
