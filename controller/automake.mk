@@ -41,6 +41,7 @@ controller_libnva_a_SOURCES = \
 	controller/neighbor.c \
 	controller/neighbor.h \
 	controller/nva-ctl.c \
+	controller/nva-hypervisor.c \
 	controller/nva-intent.c \
 	controller/nva-move.c \
 	controller/nva-private.h \
@@ -56,6 +57,8 @@ controller_libnva_a_SOURCES = \
 	controller/ofsync.h \
 	controller/ovsdb-replica.c \
 	controller/ovsdb-replica.h \
+	controller/pipeline-move.c \
+	controller/pipeline-private.h \
 	controller/pipeline.c \
 	controller/pipeline.h \
 	controller/topology.c \

@@ -82,11 +82,13 @@ bool flow_list_equal(const struct flow_list *, const struct flow_list *);
 
 /* Returns true if 'fs', as reported by a switch, is 'entry': the same match,
  * with the same actions and cookie if 'exact'. */
-bool flow_entry_matches(const struct flow_entry *, const struct ofputil_flow_stats *,
+bool flow_entry_matches(const struct flow_entry *,
+                        const struct ofputil_flow_stats *,
                         bool exact);
 
 /* Hashes as 'struct flow_entry' does. */
-uint32_t flow_entry_hash(uint8_t table, uint16_t priority, const struct minimatch *);
+uint32_t flow_entry_hash(uint8_t table, uint16_t priority,
+                         const struct minimatch *);
 
 /* Encodes a flow mod that deletes exactly that.  The caller owns it. */
 struct ofpbuf *flow_entry_encode_delete(const struct flow_entry *);
@@ -96,7 +98,8 @@ struct ofpbuf *flow_entry_encode_delete(const struct flow_entry *);
 struct ofpbuf *flow_entry_encode_delete_cookie(uint64_t cookie, uint8_t table);
 
 /* Encodes a flow mod that deletes the flow that 'fs' reports. */
-struct ofpbuf *flow_entry_encode_delete_stats(const struct ofputil_flow_stats *);
+struct ofpbuf *flow_entry_encode_delete_stats(
+    const struct ofputil_flow_stats *);
 
 /* Appends the flow in ovs-ofctl syntax, with the table by name. */
 void flow_entry_format(const struct flow_entry *, struct ds *);

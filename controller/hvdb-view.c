@@ -13,10 +13,10 @@
 
 /* An interface is on the integration bridge if its UUID is in 'members', and a
  * port if it is in 'ports'.  An update is taken over in this order: the state
- * that tells where to look (note_change()), the interfaces (walk_bridge() if the
- * set of ports of the bridge changed, otherwise row by row), the facts.  The
- * rows of a bridge, its port and the port's interface may come in one update
- * in any order. */
+ * that tells where to look (note_change()), the interfaces (walk_bridge() if
+ * the set of ports of the bridge changed, otherwise row by row), the facts.
+ * The rows of a bridge, its port and the port's interface may come in one
+ * update in any order. */
 
 struct iface {
     struct hvdb_interface up;

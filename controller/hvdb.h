@@ -123,7 +123,8 @@ void hvdb_set_wanted(struct hvdb *, const struct hvdb_wanted *);
  * is lost. */
 bool hvdb_is_synced(const struct hvdb *);
 
-/* Returns true if the database holds all that is wanted, as confirmed by it. */
+/* Returns true if the database holds all that is wanted, as confirmed by
+ * it. */
 bool hvdb_is_settled(const struct hvdb *);
 
 /* Returns the value of 'key' in external_ids of the Open_vSwitch row, or null.

@@ -88,7 +88,8 @@ part_list(const struct move_part *part, bool after)
         return NULL;
     } else {
         return pipeline_move_arm(move->port, move->id, move->new_nve, ip,
-                                 part == move->old_part ? move->old_ofport : 0);
+                                 (part == move->old_part
+                                  ? move->old_ofport : 0));
     }
 }
 

@@ -10,6 +10,7 @@
 #include "clock.h"
 #include "cookie.h"
 #include "openvswitch/dynamic-string.h"
+#include "trace.h"
 #include "unixctl.h"
 #include "util.h"
 #include "uuid.h"
@@ -185,11 +186,35 @@ flows(struct unixctl_conn *conn, int argc OVS_UNUSED, const char *argv[],
     ds_destroy(&s);
 }
 
+static void
+trace(struct unixctl_conn *conn, int argc OVS_UNUSED, const char *argv[],
+      void *nva_)
+{
+    struct nva *nva = nva_;
+    const struct port *port = topology_find_port(&nva->topology, argv[1]);
+    struct ds s = DS_EMPTY_INITIALIZER;
+    char *error;
+
+    if (!port) {
+        unixctl_command_reply_error(conn, "no such port");
+        return;
+    }
+    error = trace_packet(&nva->topology, port, argv[2], &s);
+    if (error) {
+        unixctl_command_reply_error(conn, error);
+        free(error);
+    } else {
+        unixctl_command_reply(conn, ds_cstr(&s));
+    }
+    ds_destroy(&s);
+}
+
 void
 nva_ctl_register(struct nva *nva)
 {
     unixctl_command_register("nva/status", "", 0, 0, status, nva);
     unixctl_command_register("nva/recompute", "", 0, 0, recompute, nva);
     unixctl_command_register("nva/explain", "COOKIE", 1, 1, explain, nva);
+    unixctl_command_register("nva/trace", "PORT MICROFLOW", 2, 2, trace, nva);
     unixctl_command_register("nva/flows", "NVE", 1, 1, flows, nva);
 }

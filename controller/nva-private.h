@@ -5,8 +5,9 @@
 #define NVA_PRIVATE_H 1
 
 /* What nva.c (life and loop), nva-intent.c (from the database to the
- * topology), nva-session.c (hypervisors), nva-move.c (moves) and nva-ctl.c
- * (commands of ovs-appctl) share.  For them only. */
+ * topology), nva-session.c (sessions), nva-hypervisor.c (databases of
+ * hypervisors), nva-move.c (moves) and nva-ctl.c (commands of ovs-appctl)
+ * share.  For them only. */
 
 #include "db.h"
 #include "hvdb.h"
@@ -115,7 +116,18 @@ void nva_session_wants_run(struct session *);
 void nva_sessions_run(struct nva *, long long int now);
 long long int nva_sessions_deadline(const struct nva *);
 void nva_peer_destroy(struct peer *);
+void nva_peer_kill(struct peer *);
+void nva_session_try_start(struct session *);
+void nva_session_start_openflow(struct session *, const char *remote);
+void nva_session_adopt_openflow(struct session *);
+char *nva_session_openflow_remote(const struct session *);
 bool nva_session_is_connected(const struct session *);
+
+/* nva-hypervisor.c */
+extern const struct hvdb_class nva_hvdb_class;
+void nva_hypervisor_want(struct session *);
+void nva_hypervisor_adopt(struct peer *, struct session *);
+void nva_hypervisor_digest(struct session *);
 
 /* nva-intent.c */
 extern const struct db_class nva_db_class;

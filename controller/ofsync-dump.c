@@ -49,7 +49,8 @@ take_snapshot(struct ofsync *os, struct ofsync_dump *dump)
     const struct ofsync_unit *unit;
     size_t n = 0;
 
-    dump->array = xmalloc(MAX(1, ofsync_count_flows(os)) * sizeof *dump->array);
+    dump->array = xmalloc(MAX(1, ofsync_count_flows(os))
+                          * sizeof *dump->array);
     dump->held = xmalloc(MAX(1, hmap_count(&os->units)) * sizeof *dump->held);
     HMAP_FOR_EACH (unit, node, &os->units) {
         const struct flow_list *fl = unit->flows;

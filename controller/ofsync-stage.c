@@ -234,13 +234,27 @@ ofsync_stage_commit(struct ofsync_stage *stage)
 void
 ofsync_stage_revert(struct ofsync_stage *stage)
 {
+    struct ofsync *os = stage->os;
+
     for (size_t i = 0; i < stage->n_changes; i++) {
         struct change *c = &stage->changes[i];
+        const struct flow_list *now = ofsync_get(os, c->unit);
 
-        /* The switch has not changed anything if it refused the bundle. */
-        ofsync_adopt__(stage->os, c->unit, c->old);
-        ofsync_stage_touch__(stage->os, c->unit, stage);
+        if (!flow_list_equal(now, c->new)) {
+            /* It has been set since, and what was sent for that started from
+             * what the switch has not taken. */
+            os->want_resync = true;
+            continue;
+        }
+        /* The switch has not changed anything if it refused the bundle, but a
+         * comparison that is under way is going to. */
+        if (os->state == OFSYNC_DUMPING) {
+            ofsync_put_diff__(&os->pending, c->new, c->old);
+        }
+        ofsync_adopt__(os, c->unit, c->old);
+        ofsync_stage_touch__(os, c->unit, stage);
     }
+    ofsync_check_confirmation__(os);
 }
 
 void

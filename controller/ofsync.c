@@ -443,7 +443,8 @@ bool
 ofsync_is_confirmed(const struct ofsync *os)
 {
     return (os->state == OFSYNC_UP && !os->n_flushes && !os->n_commits
-            && !os->meters_dirty && !os->want_resync && ovs_list_is_empty(&os->pending));
+            && !os->meters_dirty && !os->want_resync
+            && ovs_list_is_empty(&os->pending));
 }
 
 void

@@ -2,10 +2,12 @@ check_PROGRAMS += tests/test-nva
 tests_test_nva_SOURCES = \
 	tests/fake-switch.c \
 	tests/fake-switch.h \
+	tests/test-migration.c \
 	tests/test-nva.c \
 	tests/test-nva.h \
 	tests/test-ofsync.c \
-	tests/test-trace.c
+	tests/test-trace.c \
+	tests/test-wiring.c
 tests_test_nva_LDADD = $(NVA_LDADD)
 
 check_PROGRAMS += tests/test-loop
@@ -23,14 +25,23 @@ TESTSUITE_AT = \
 	tests/system-macros.at \
 	tests/hvdb.at \
 	tests/loop.at \
+	tests/migration.at \
 	tests/nva-ctl.at \
 	tests/ofsync-stage.at \
 	tests/ofsync.at \
+	tests/pipeline.at \
 	tests/system-traffic.at \
 	tests/trace.at
 TESTSUITE = $(srcdir)/tests/testsuite
 EXTRA_DIST += $(TESTSUITE_AT) $(TESTSUITE) tests/package.m4 \
-	tests/hvdb-rubbish.py
+	tests/hvdb-rubbish.py \
+	tests/pipeline.expected
+
+# The flows of a small scene, as they are meant to be.  After a wanted change
+# of the pipeline, run this and read the difference before committing it.
+update-golden: tests/test-nva
+	tests/test-nva pipeline > $(srcdir)/tests/pipeline.expected
+.PHONY: update-golden
 DISTCLEANFILES += tests/atconfig tests/atlocal
 
 AUTOTEST_PATH = tests:controller:utilities

@@ -28,12 +28,12 @@
 struct fake_flow {
     struct hmap_node node;
     struct flow_entry fe;       /* 'hash' and 'add' are not used. */
-    uint64_t n_packets;
 };
 
 struct fake_meter {
     struct hmap_node node;
     uint32_t id, rate, burst;
+    uint64_t n_packets;
 };
 
 struct fake_bundle {
@@ -447,7 +447,6 @@ reply_flows(struct fake_switch *sw, const struct ofp_header *oh)
             .cookie = htonll(f->fe.cookie),
             .table_id = f->fe.table,
             .priority = f->fe.priority,
-            .packet_count = f->n_packets,
             .ofpacts = f->fe.ofpacts,
             .ofpacts_len = f->fe.ofpacts_len,
         };
@@ -487,22 +486,27 @@ reply_meters(struct fake_switch *sw, const struct ofp_header *oh)
 }
 
 static void
-reply_aggregate(struct fake_switch *sw, const struct ofp_header *oh)
+reply_meter_stats(struct fake_switch *sw, const struct ofp_header *oh)
 {
-    struct ofputil_aggregate_stats stats = { .flow_count = 0 };
-    struct ofputil_flow_stats_request fsr;
-    struct fake_flow *f;
+    struct ovs_list parts;
+    struct fake_meter *m;
+    struct ofpbuf *msg;
+    uint32_t id;
 
-    ovs_assert(!ofputil_decode_flow_stats_request(&fsr, oh, NULL, NULL));
-    HMAP_FOR_EACH (f, node, &sw->flows) {
-        if ((fsr.table_id == UINT8_MAX || fsr.table_id == f->fe.table)
-            && !((htonll(f->fe.cookie) ^ fsr.cookie) & fsr.cookie_mask)) {
-            stats.flow_count++;
-            stats.packet_count += f->n_packets;
-            stats.byte_count += f->n_packets * 100;
-        }
+    ofputil_decode_meter_request(oh, &id);
+    ofpmp_init(&parts, oh);
+    HMAP_FOR_EACH_WITH_HASH (m, node, id, &sw->meters) {
+        struct ofputil_meter_stats stats = {
+            .meter_id = id,
+            .packet_in_count = m->n_packets,
+            .byte_in_count = m->n_packets * 100,
+        };
+
+        ofputil_append_meter_stats(&parts, &stats);
     }
-    reply(sw, ofputil_encode_aggregate_stats_reply(&stats, oh));
+    LIST_FOR_EACH_POP (msg, list_node, &parts) {
+        reply(sw, msg);
+    }
 }
 
 static void
@@ -516,9 +520,9 @@ handle_stats(struct fake_switch *sw, enum ofptype type,
     } else if (type == OFPTYPE_FLOW_STATS_REQUEST) {
         put_log(sw, "dump flows");
         reply_flows(sw, oh);
-    } else if (type == OFPTYPE_AGGREGATE_STATS_REQUEST) {
+    } else if (type == OFPTYPE_METER_STATS_REQUEST) {
         put_log(sw, "count");
-        reply_aggregate(sw, oh);
+        reply_meter_stats(sw, oh);
     } else {
         put_log(sw, "dump meters");
         reply_meters(sw, oh);
@@ -544,7 +548,7 @@ fake_switch_receive(struct fake_switch *sw, struct ofpbuf *msg)
         reply(sw, ofpraw_alloc_reply(OFPRAW_OFPT11_BARRIER_REPLY, oh, 0));
     } else {
         ovs_assert(type == OFPTYPE_FLOW_STATS_REQUEST
-                   || type == OFPTYPE_AGGREGATE_STATS_REQUEST
+                   || type == OFPTYPE_METER_STATS_REQUEST
                    || type == OFPTYPE_METER_CONFIG_STATS_REQUEST);
         handle_stats(sw, type, oh);
     }
@@ -587,14 +591,12 @@ fake_switch_add_flow(struct fake_switch *sw, const char *flow)
 }
 
 void
-fake_switch_traffic(struct fake_switch *sw, uint64_t cookie, int n_packets)
+fake_switch_traffic(struct fake_switch *sw, uint32_t meter, int n_packets)
 {
-    struct fake_flow *f;
+    struct fake_meter *m;
 
-    HMAP_FOR_EACH (f, node, &sw->flows) {
-        if (f->fe.cookie == cookie) {
-            f->n_packets += n_packets;
-        }
+    HMAP_FOR_EACH_WITH_HASH (m, node, meter, &sw->meters) {
+        m->n_packets += n_packets;
     }
 }
 

@@ -5,7 +5,7 @@
 #define FAKE_SWITCH_H 1
 
 /* The part of Open vSwitch that an ofsync talks to: flows, bundles, meters,
- * flow and aggregate statistics, and errors on demand.
+ * their statistics, and errors on demand.
  *
  * Messages are carried out when they are sent; the answers wait until
  * fake_switch_answer(). */
@@ -59,8 +59,8 @@ void fake_switch_expire(struct fake_switch *);
 /* Adds a flow in ovs-ofctl syntax behind the controller's back. */
 void fake_switch_add_flow(struct fake_switch *, const char *flow);
 
-/* The flows with 'cookie' have seen packets of 100 bytes. */
-void fake_switch_traffic(struct fake_switch *, uint64_t cookie, int n_packets);
+/* Packets of 100 bytes pass 'meter'. */
+void fake_switch_traffic(struct fake_switch *, uint32_t meter, int n_packets);
 
 /* Prints meters and flows, sorted. */
 void fake_switch_format(const struct fake_switch *, struct ds *);

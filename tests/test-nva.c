@@ -16,6 +16,7 @@
 #include "openvswitch/dynamic-string.h"
 #include "openvswitch/types.h"
 #include "pipeline.h"
+#include "svec.h"
 #include "util.h"
 
 struct in6_addr
@@ -34,23 +35,34 @@ test_ip(const char *s)
 static void
 print_list(const char *title, struct flow_list *fl)
 {
-    struct ds s = DS_EMPTY_INITIALIZER;
+    struct svec lines = SVEC_EMPTY_INITIALIZER;
+    const char *line;
+    size_t j;
 
     printf("%s\n", title);
     if (fl->meter.id) {
         printf("  meter %"PRIu32": %"PRIu32"/s, burst %"PRIu32"\n",
                fl->meter.id, fl->meter.rate, fl->meter.burst);
     }
+
+    /* The order within a table is that of hashes, which differ from machine
+     * to machine. */
     for (int table = 0; table < 255; table++) {
         for (size_t i = 0; i < fl->n; i++) {
             if (fl->flows[i].table == table) {
-                ds_clear(&s);
+                struct ds s = DS_EMPTY_INITIALIZER;
+
                 flow_entry_format(&fl->flows[i], &s);
-                printf("  %s\n", ds_cstr(&s));
+                svec_add_nocopy(&lines, ds_steal_cstr(&s));
             }
         }
+        svec_sort(&lines);
+        SVEC_FOR_EACH (j, line, &lines) {
+            printf("  %s\n", line);
+        }
+        svec_clear(&lines);
     }
-    ds_destroy(&s);
+    svec_destroy(&lines);
     flow_list_unref(fl);
 }
 
@@ -122,8 +134,10 @@ static const struct {
     { "pipeline", test_pipeline },
     { "flow-tables", test_flow_tables },
     { "flow-tables-check", test_flow_tables_check },
+    { "migration", test_migration },
     { "ofsync", test_ofsync },
     { "trace", test_trace },
+    { "wiring", test_wiring },
 };
 
 int

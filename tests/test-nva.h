@@ -9,8 +9,10 @@
 
 #include <netinet/in.h>
 
+int test_migration(int argc, char *argv[]);
 int test_ofsync(int argc, char *argv[]);
 int test_trace(int argc, char *argv[]);
+int test_wiring(int argc, char *argv[]);
 
 /* Parses an IPv4 (to v4-mapped form) or IPv6 address. */
 struct in6_addr test_ip(const char *);

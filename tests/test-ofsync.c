@@ -15,10 +15,11 @@
  *   run [MS]                       after MS ms
  *   answer                         hand over the switch's answers
  *   go                             run and answer until nothing happens
- *   count COOKIE TABLE | nudge
+ *   count COOKIE METER
  *   keep COOKIE                    the owner keeps such flows
  *   stage NAME UNIT FLOW... | stage NAME UNIT none | stage NAME delete COOKIE
  *   open|commit|revert|destroy|state NAME
+ *   auto-revert                    every stage when it is refused
  *   confirmed | format
  *
  * and on the side of the switch
@@ -26,7 +27,7 @@
  *   flows                          print flows and meters
  *   foreign FLOW-IN-OVS-OFCTL-SYNTAX
  *   wipe                           lose all flows and meters
- *   traffic COOKIE N
+ *   traffic METER N
  *   fail add|commit|meter|stats ERROR   refuse the next one
  *   expire                         all open bundles
  *   quiet | loud                   whether to print messages */
@@ -54,6 +55,10 @@ struct dialogue {
     struct ds log;
     long long int now;
     uint64_t keep;
+    bool auto_revert;
+    bool running;               /* In ofsync_run(). */
+    bool may_send;              /* It was asked for. */
+    bool wanted_run;            /* Since the last run. */
     struct ofsync_stage *stages[26];    /* By name, "A" to "Z". */
 };
 
@@ -62,6 +67,9 @@ on_send(struct ofsync *os OVS_UNUSED, struct ofpbuf *msg, void *d_)
 {
     struct dialogue *d = d_;
 
+    if (d->running && !d->may_send) {
+        ds_put_cstr(&d->log, "* has something to send, but did not ask\n");
+    }
     fake_switch_receive(&d->sw, msg);
 }
 
@@ -72,6 +80,14 @@ on_confirmation(struct ofsync *os, void *d_)
 
     ds_put_format(&d->log, "* %s\n", ofsync_is_confirmed(os) ? "confirmed"
                                      : "not confirmed");
+}
+
+static void
+on_wants_run(struct ofsync *os OVS_UNUSED, void *d_)
+{
+    struct dialogue *d = d_;
+
+    d->wanted_run = true;
 }
 
 static char
@@ -98,9 +114,15 @@ put_stage(struct dialogue *d, const struct ofsync_stage *stage)
 
 static void
 on_stage_changed(struct ofsync_stage *stage, void *stage_aux OVS_UNUSED,
-                 void *d)
+                 void *d_)
 {
+    struct dialogue *d = d_;
+
     put_stage(d, stage);
+    if (d->auto_revert
+        && ofsync_stage_get_state(stage) == OFSYNC_STAGE_REFUSED) {
+        ofsync_stage_revert(stage);
+    }
 }
 
 static bool
@@ -130,9 +152,17 @@ on_problem(struct ofsync *os OVS_UNUSED, const char *error, void *d_)
     ds_put_format(&d->log, "* problem: %s\n", error);
 }
 
+static void
+on_wants_run(struct ofsync *os OVS_UNUSED, void *d OVS_UNUSED)
+{
+    /* The dialogue says when ofsync_run() is called. */
+}
+
 static const struct ofsync_class class = {
     .send = on_send,
+    .wants_run = on_wants_run,
     .confirmation = on_confirmation,
+    .wants_run = on_wants_run,
     .stage_changed = on_stage_changed,
     .keep = on_keep,
     .counted = on_counted,
@@ -302,9 +332,9 @@ do_switch(struct dialogue *d, const char *command, char **save)
         fake_switch_init(&d->sw);
         d->sw.log = &d->log;
     } else if (!strcmp(command, "traffic")) {
-        uint64_t cookie = next_hex(save);
+        uint32_t meter = atoi(next_word(save));
 
-        fake_switch_traffic(&d->sw, cookie, atoi(next_word(save)));
+        fake_switch_traffic(&d->sw, meter, atoi(next_word(save)));
     } else if (!strcmp(command, "fail")) {
         do_fail(d, save);
     } else if (!strcmp(command, "expire")) {
@@ -317,6 +347,18 @@ do_switch(struct dialogue *d, const char *command, char **save)
         return false;
     }
     return true;
+}
+
+/* Runs as the main loop does, but also if nobody asked for it, in order to
+ * find out who forgot to ask. */
+static void
+run(struct dialogue *d)
+{
+    d->may_send = d->wanted_run || ofsync_deadline(d->os) <= d->now;
+    d->wanted_run = false;
+    d->running = true;
+    ofsync_run(d->os, d->now);
+    d->running = false;
 }
 
 /* Returns false if 'command' is not about the session. */
@@ -334,12 +376,12 @@ do_session(struct dialogue *d, const char *command, char **save)
         const char *ms = strtok_r(NULL, " ", save);
 
         d->now += ms ? atoi(ms) : 0;
-        ofsync_run(d->os, d->now);
+        run(d);
     } else if (!strcmp(command, "answer")) {
         fake_switch_answer(&d->sw, d->os);
     } else if (!strcmp(command, "go")) {
         do {
-            ofsync_run(d->os, d->now);
+            run(d);
         } while (fake_switch_answer(&d->sw, d->os));
     } else {
         return false;
@@ -367,10 +409,10 @@ do_owner(struct dialogue *d, const char *command, char **save)
     } else if (!strcmp(command, "count")) {
         id = next_hex(save);
         ofsync_count(d->os, id, atoi(next_word(save)));
-    } else if (!strcmp(command, "nudge")) {
-        ofsync_nudge(d->os);
     } else if (!strcmp(command, "keep")) {
         d->keep = next_hex(save);
+    } else if (!strcmp(command, "auto-revert")) {
+        d->auto_revert = true;
     } else if (!strcmp(command, "confirmed")) {
         on_confirmation(d->os, d);
     } else if (!strcmp(command, "format")) {

@@ -59,6 +59,7 @@ scene_stage_changed(struct ofsync_stage *stage OVS_UNUSED, void *part,
 static const struct ofsync_class scene_class = {
     .send = scene_send,
     .confirmation = scene_confirmation,
+    .wants_run = scene_confirmation,
     .stage_changed = scene_stage_changed,
 };
 

@@ -1,0 +1,216 @@
+/* Copyright (c) 2026 The ovs-nva authors.
+ * SPDX-License-Identifier: Apache-2.0 */
+
+#include <config.h>
+
+#include "pipeline-private.h"
+
+#include "cookie.h"
+#include "flow.h"
+#include "openvswitch/dynamic-string.h"
+#include "packets.h"
+#include "util.h"
+
+/* The meter that counts late packets of a port has the number of its old
+ * interface plus this.  Its rate is one that nobody reaches. */
+#define REDIRECT_METER_BASE 0x10000
+#define REDIRECT_METER_RATE 100000000
+
+/* A learned flow is alone with its cookie in its table, but for the two of
+ * the old NVE.  The limit is what makes OVS translate the first packet of a
+ * VM at its new place afresh, instead of serving it from a cached flow that
+ * would learn only when the revalidator comes round: a cached flow whose
+ * learned flow does not exist is discarded when a table changes. */
+#define LEARN_LIMIT 4
+
+/* Appends a learn() of a mapping for the source of the packet; the caller
+ * adds what it loads and the closing parenthesis. */
+static void
+put_learn_mapping(struct ds *s, uint64_t id)
+{
+    ds_put_format(s, "learn(table=%d,priority=%d,cookie=%#"PRIx64
+                  ",limit=%d,OXM_OF_METADATA[],NXM_OF_ETH_DST[]"
+                  "=NXM_OF_ETH_SRC[]", FLOW_TABLE_MAPPING, FLOW_PRIO_LEARNED,
+                  cookie_make(COOKIE_LEARNED, id), LEARN_LIMIT);
+}
+
+/* Appends what a learned mapping to address 'ip' of 'nve' loads. */
+static void
+put_learn_remote(struct ds *s, enum flow_place place, const struct nve *nve,
+                 int ip)
+{
+    ds_put_format(s, ",load:%d->"REG_PLACE"[]"
+                  ",load:%d->"REG_ENCAP"[]", place, nve->encap);
+    if (topology_is_ipv4(&nve->ips[ip])) {
+        ds_put_format(s, ",load:%#"PRIx32"->NXM_NX_TUN_IPV4_DST[])",
+                      ntohl(in6_addr_get_mapped_ipv4(&nve->ips[ip])));
+    } else {
+        ds_put_cstr(s, ",load:0x");
+        for (size_t i = 0; i < sizeof nve->ips[ip]; i++) {
+            ds_put_format(s, "%02x", nve->ips[ip].s6_addr[i]);
+        }
+        ds_put_cstr(s, "->NXM_NX_TUN_IPV6_DST[])");
+    }
+}
+
+struct flow_list *
+pipeline_move_activation(const struct port *port, uint64_t id,
+                         ofp_port_t ofport)
+{
+    uint64_t learned = cookie_make(COOKIE_LEARNED, id);
+    struct flow_list *fl = flow_list_create();
+    struct ds m = DS_EMPTY_INITIALIZER;
+    struct ds a = DS_EMPTY_INITIALIZER;
+
+    /* From here on this is the place of the VM. */
+    put_learn_mapping(&a, id);
+    ds_put_format(&a, ",load:%d->"REG_PLACE"[]"
+                  ",load:%"PRIu32"->"REG_PORT"[]),",
+                  FLOW_PLACE_LOCAL, ofport);
+
+    /* And this has been done. */
+    ds_put_format(&a, "learn(table=%d,priority=%d,cookie=%#"PRIx64
+                  ",limit=%d,in_port=%"PRIu32",load:1->"REG_ACTIVE
+                  "[]),", FLOW_TABLE_ACTIVATED, FLOW_PRIO_LEARNED, learned,
+                  LEARN_LIMIT, ofport);
+
+    ds_put_format(&a, "controller(max_len=128,userdata=%02x)",
+                  PIPELINE_PUNT_ACTIVATION);
+
+    /* A broadcast reaches everybody by itself.  For anything else an
+     * announcement goes ahead of it. */
+    flow_list_add(fl, FLOW_TABLE_ACTIVATION, FLOW_PRIO_OVERRIDE,
+                  cookie_make(COOKIE_MOVE, id),
+                  fmt(&m, "in_port=%"PRIu32","REG_ACTIVE"=0,"
+                      "dl_dst=ff:ff:ff:ff:ff:ff", ofport),
+                  "%s,resubmit(,%d)", ds_cstr(&a),
+                  FLOW_TABLE_RESPONDER_LIMIT);
+    flow_list_add(fl, FLOW_TABLE_ACTIVATION, FLOW_PRIO_NORMAL,
+                  cookie_make(COOKIE_MOVE, id),
+                  fmt(&m, "in_port=%"PRIu32","REG_ACTIVE"=0", ofport),
+                  "%s,clone(set_field:"FLOW_ANNOUNCE_MAC"->eth_dst,"
+                  "resubmit(,%d)),resubmit(,%d)",
+                  ds_cstr(&a), FLOW_TABLE_FLOOD_REMOTE,
+                  FLOW_TABLE_RESPONDER_LIMIT);
+    ds_destroy(&m);
+    ds_destroy(&a);
+    return flow_list_finish(fl);
+}
+
+struct flow_list *
+pipeline_move_mark(uint64_t id, ofp_port_t ofport)
+{
+    struct flow_list *fl = flow_list_create();
+    struct ds m = DS_EMPTY_INITIALIZER;
+
+    /* The same flow that the activation learns. */
+    flow_list_add(fl, FLOW_TABLE_ACTIVATED, FLOW_PRIO_LEARNED,
+                  cookie_make(COOKIE_LEARNED, id),
+                  fmt(&m, "in_port=%"PRIu32, ofport),
+                  "set_field:1->"REG_ACTIVE);
+    ds_destroy(&m);
+    return flow_list_finish(fl);
+}
+
+uint32_t
+pipeline_redirect_meter(ofp_port_t old_ofport)
+{
+    return REDIRECT_METER_BASE + ofp_to_u16(old_ofport);
+}
+
+/* The last step of a late packet: it is counted.  A flow's own counter would
+ * not do, for it lags behind the data path, and what was delivered to the old
+ * place just before the cut-over is counted by the flow that replaces it. */
+static void
+add_redirect_output(struct flow_list *fl, const struct port *port, uint64_t id,
+                    ofp_port_t old_ofport)
+{
+    struct ds m = DS_EMPTY_INITIALIZER;
+
+    if (old_ofport) {
+        fl->meter.id = pipeline_redirect_meter(old_ofport);
+        fl->meter.rate = fl->meter.burst = REDIRECT_METER_RATE;
+        flow_list_add(fl, FLOW_TABLE_OUTPUT, FLOW_PRIO_REDIRECT,
+                      cookie_make(COOKIE_MOVE, id),
+                      fmt(&m, REG_PLACE"=%d,metadata=%"PRIu32
+                          ",dl_dst="ETH_ADDR_FMT, FLOW_PLACE_REDIRECT,
+                          port->vn->vni, ETH_ADDR_ARGS(port->mac)),
+                      "meter:%"PRIu32",resubmit(,%d)", fl->meter.id,
+                      FLOW_TABLE_TUNNEL);
+    }
+    ds_destroy(&m);
+}
+
+struct flow_list *
+pipeline_move_arm(const struct port *port, uint64_t id, const struct nve *new,
+                  int ip, ofp_port_t old_ofport)
+{
+    struct flow_list *fl = flow_list_create();
+    struct ds m = DS_EMPTY_INITIALIZER;
+    struct ds a = DS_EMPTY_INITIALIZER;
+
+    if (old_ofport) {
+        add_redirect_output(fl, port, id, old_ofport);
+
+        /* Only what comes from a tunnel is a late packet, and counted. */
+        put_learn_mapping(&a, id);
+        ds_put_format(&a, ","REG_ORIGIN"[]=%d", FLOW_FROM_TUNNEL);
+        put_learn_remote(&a, FLOW_PLACE_REDIRECT, new, ip);
+        ds_put_char(&a, ',');
+        put_learn_mapping(&a, id);
+        ds_put_format(&a, ","REG_ORIGIN"[]=%d", FLOW_FROM_VM);
+        put_learn_remote(&a, FLOW_PLACE_REMOTE, new, ip);
+
+        /* The VM's own announcement is not for its old place. */
+        ds_put_format(&a, ",controller(max_len=64,userdata=%02x)"
+                      ",load:%"PRIu32"->NXM_OF_IN_PORT[]",
+                      PIPELINE_PUNT_REDIRECT, old_ofport);
+    } else {
+        put_learn_mapping(&a, id);
+        put_learn_remote(&a, FLOW_PLACE_REMOTE, new, ip);
+    }
+
+    for (size_t i = 0; i < new->n_ips; i++) {
+        ds_clear(&m);
+        ds_put_format(&m, REG_ORIGIN"=%d,metadata=%"PRIu32
+                      ",dl_src="ETH_ADDR_FMT",%s=", FLOW_FROM_TUNNEL,
+                      port->vn->vni, ETH_ADDR_ARGS(port->mac),
+                      topology_is_ipv4(&new->ips[i])
+                      ? "tun_src" : "tun_ipv6_src");
+        ipv6_format_mapped(&new->ips[i], &m);
+        flow_list_add(fl, FLOW_TABLE_ACTIVATION, FLOW_PRIO_NORMAL,
+                      cookie_make(COOKIE_MOVE, id), ds_cstr(&m),
+                      "%s,resubmit(,%d)", ds_cstr(&a), FLOW_TABLE_LOOKUP);
+    }
+    ds_destroy(&m);
+    ds_destroy(&a);
+    return flow_list_finish(fl);
+}
+
+struct flow_list *
+pipeline_move_redirect(const struct port *port, uint64_t id,
+                       const struct nve *new, int ip, ofp_port_t old_ofport)
+{
+    uint64_t learned = cookie_make(COOKIE_LEARNED, id);
+    struct flow_list *fl = flow_list_create();
+    struct ds m = DS_EMPTY_INITIALIZER;
+    struct ds a = DS_EMPTY_INITIALIZER;
+
+    add_redirect_output(fl, port, id, old_ofport);
+
+    /* The same flows that the arming learns. */
+    pipeline_put_tunnel_to__(&a, new, ip);
+    for (int origin = FLOW_FROM_VM; origin <= FLOW_FROM_TUNNEL; origin++) {
+        flow_list_add(fl, FLOW_TABLE_MAPPING, FLOW_PRIO_LEARNED, learned,
+                      fmt(&m, REG_ORIGIN"=%d,metadata=%"PRIu32
+                          ",dl_dst="ETH_ADDR_FMT, origin, port->vn->vni,
+                          ETH_ADDR_ARGS(port->mac)),
+                      "set_field:%d->"REG_PLACE",%s",
+                      origin == FLOW_FROM_TUNNEL
+                      ? FLOW_PLACE_REDIRECT : FLOW_PLACE_REMOTE,
+                      ds_cstr(&a));
+    }
+    ds_destroy(&m);
+    ds_destroy(&a);
+    return flow_list_finish(fl);
+}

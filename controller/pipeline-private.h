@@ -1,0 +1,39 @@
+/* Copyright (c) 2026 The ovs-nva authors.
+ * SPDX-License-Identifier: Apache-2.0 */
+
+#ifndef PIPELINE_PRIVATE_H
+#define PIPELINE_PRIVATE_H 1
+
+/* What pipeline.c and pipeline-move.c share.  For them only. */
+
+#include "openvswitch/compiler.h"
+#include "pipeline.h"
+
+struct ds;
+
+/* Names of registers and tables in flow syntax. */
+#define R_(N) "reg" #N
+#define R(N) R_(N)
+#define REG_ND_FLAGS    R(1)
+#define REG_ND_OPTION   R(2)
+#define REG_CHUNK       R(9)
+#define REG_ORIGIN      R(10)
+#define REG_PLACE       R(11)
+#define REG_PORT        R(12)
+#define REG_ENCAP       R(13)
+#define REG_ACTIVE      R(14)
+BUILD_ASSERT_DECL(FLOW_REG_ND_FLAGS == 1 && FLOW_REG_ND_OPTION == 2
+                  && FLOW_REG_CHUNK == 9 && FLOW_REG_ORIGIN == 10
+                  && FLOW_REG_PLACE == 11 && FLOW_REG_PORT == 12
+                  && FLOW_REG_ENCAP == 13 && FLOW_REG_ACTIVE == 14);
+
+/* Formats into 's', replacing what was there, and returns the string. */
+const char *pipeline_fmt__(struct ds *s, const char *format, ...)
+    OVS_PRINTF_FORMAT(2, 3);
+#define fmt pipeline_fmt__
+
+/* Appends the actions that address a tunnel packet to address 'ip' of
+ * 'nve'. */
+void pipeline_put_tunnel_to__(struct ds *, const struct nve *, int ip);
+
+#endif /* pipeline-private.h */
