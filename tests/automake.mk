@@ -20,6 +20,7 @@ tests_test_hvdb_LDADD = $(NVA_LDADD)
 
 TESTSUITE_AT = \
 	tests/testsuite.at \
+	tests/move-macros.at \
 	tests/nva-macros.at \
 	tests/sandbox-macros.at \
 	tests/system-macros.at \
@@ -33,6 +34,7 @@ TESTSUITE_AT = \
 	tests/ofsync-stage.at \
 	tests/ofsync.at \
 	tests/pipeline.at \
+	tests/system-move.at \
 	tests/system-traffic.at \
 	tests/trace.at
 TESTSUITE = $(srcdir)/tests/testsuite
