@@ -1,1 +1,6 @@
-EXTRA_DIST += Documentation/topics/design.rst
+dist_doc_DATA += \
+	Documentation/topics/debugging.rst \
+	Documentation/topics/deployment.rst \
+	Documentation/topics/design.rst \
+	Documentation/topics/moving.rst \
+	Documentation/topics/pipeline.rst

@@ -65,7 +65,7 @@ flow_tables_format(FILE *stream)
         "table", "name", "reads", "purpose"
     };
     static const char *const reg_titles[] = {
-        "reg", "name", "contents", ""
+        "reg", "name", "", "contents"
     };
     char id[8];
 
@@ -87,7 +87,7 @@ flow_tables_format(FILE *stream)
     print_row(stream, rule);
 #define FLOW_REG(N, NAME, STRING, CONTENTS)                                 \
     print_row(stream, (const char *const []) {                              \
-        "reg" #N, STRING, CONTENTS, "" });
+        "reg" #N, STRING, "", CONTENTS });
     FLOW_REGS
 #undef FLOW_REG
     print_row(stream, rule);

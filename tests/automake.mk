@@ -24,6 +24,7 @@ TESTSUITE_AT = \
 	tests/nva-macros.at \
 	tests/sandbox-macros.at \
 	tests/system-macros.at \
+	tests/docs.at \
 	tests/hvdb.at \
 	tests/loop.at \
 	tests/migration.at \
