@@ -31,7 +31,8 @@ TESTSUITE_AT = \
 	tests/ofsync.at \
 	tests/pipeline.at \
 	tests/system-traffic.at \
-	tests/trace.at
+	tests/trace.at \
+	tests/wiring.at
 TESTSUITE = $(srcdir)/tests/testsuite
 EXTRA_DIST += $(TESTSUITE_AT) $(TESTSUITE) tests/package.m4 \
 	tests/hvdb-rubbish.py \
