@@ -8,8 +8,8 @@
  * are connected and answer until nothing happens; then each must hold exactly
  * what is wanted, and each move that has been triggered must be over.
  *
- * Arguments: SEED N_STEPS [verbose].  The seed is printed, 0 takes one from
- * the clock. */
+ * Arguments: SEED N_STEPS [faults] [verbose].  The seed is printed, 0 takes one
+ * from the clock. */
 
 #include <config.h>
 
@@ -50,9 +50,11 @@ struct world {
     struct hv hvs[N_NVES];
     struct vn *vns[N_VNS];
     struct port *ports[N_PORTS];    /* Null if there is none. */
+    struct move *moves[N_PORTS];    /* Of each, maybe over; or null. */
     uint64_t next_id;
     long long int now;
     bool verbose;
+    bool faults;                /* Switches refuse things. */
 };
 
 static unsigned int
@@ -224,7 +226,6 @@ world_init(struct world *w)
     topology_init(&w->t);
     w->t.member_cb = member_changed;
     w->t.aux = w;
-    w->next_id = 1;
     w->config.packet_in_rate = 1000;
     w->neighbors = neighbors_create(drop_probe, way_changed, w);
     for (int i = 0; i < N_NVES; i++) {
@@ -255,7 +256,7 @@ world_uninit(struct world *w)
 {
     for (int i = 0; i < N_PORTS; i++) {
         if (w->ports[i]) {
-            move_destroy(w->ports[i]->move);
+            move_destroy(w->moves[i]);
             wiring_port_removed(&w->t, w->ports[i]);
         }
     }
@@ -302,7 +303,7 @@ step_remove_port(struct world *w, int i)
 {
     struct port *port = w->ports[i];
 
-    if (!port->move) {
+    if (!w->moves[i]) {
         say(w, "remove %s", port->name);
         wiring_port_removed(&w->t, port);
         topology_remove_port(&w->t, port);
@@ -398,9 +399,10 @@ step_port(struct world *w, struct port *port)
 }
 
 static void
-step_move(struct world *w, struct port *port, struct nve *nve)
+step_move(struct world *w, int i, struct nve *nve)
 {
-    struct move *move = port->move;
+    struct port *port = w->ports[i];
+    struct move *move = w->moves[i];
     struct move_config config = {
         .id = w->next_id++, .port = port, .new_nve = nve,
         .immediate = !rnd(4),
@@ -409,16 +411,18 @@ step_move(struct world *w, struct port *port, struct nve *nve)
     if (!move) {
         if (port->place.nve && port->place.nve != nve) {
             say(w, "move %s to %s", port->name, nve->name);
-            move_create(&move_class, w, &w->t, w->neighbors, &config, w->now,
-                        0);
+            w->moves[i] = move_create(&move_class, w, &w->t, w->neighbors,
+                                      &config, w->now, 0);
         }
+    } else if (migration_is_over(&move->migration)) {
+        move_destroy(move);
+        w->moves[i] = NULL;
     } else if (rnd(3)) {
         say(w, "trigger the move of %s", port->name);
         move_trigger(move, "test", w->now, 0);
     } else if (migration_is_revocable(&move->migration)) {
         say(w, "cancel the move of %s", port->name);
         move_cancel(move, "test", w->now);
-        move_destroy(move);
     }
 }
 
@@ -444,8 +448,7 @@ run_moves(struct world *w, int ms)
     say(w, "wait %d ms", ms);
     w->now += ms;
     for (int i = 0; i < N_PORTS; i++) {
-        struct port *port = w->ports[i];
-        struct move *move = port ? port->move : NULL;
+        struct move *move = w->moves[i];
 
         if (move) {
             move_run(move, w->now, 0);
@@ -453,8 +456,10 @@ run_moves(struct world *w, int ms)
                 move_recorded(move, w->now, 0);
             }
             if (migration_is_over(&move->migration)) {
-                say(w, "the move of %s is over", port->name);
+                say(w, "the move of p%d is over: %s", i,
+                    migration_phase_to_string(move->migration.phase));
                 move_destroy(move);
+                w->moves[i] = NULL;
             }
         }
     }
@@ -475,12 +480,35 @@ run_switches(struct world *w)
     return busy;
 }
 
+/* The switch refuses something that is coming, whatever it is. */
+static void
+step_fault(struct world *w, struct hv *hv)
+{
+    static const enum ofperr error = OFPERR_OFPFMFC_TABLE_FULL;
+
+    say(w, "fault at %s", hv->nve->name);
+    switch (rnd(3)) {
+    case 0:
+        hv->sw.fault.add = error;
+        break;
+    case 1:
+        hv->sw.fault.commit = error;
+        break;
+    default:
+        hv->sw.fault.meter = error;
+        break;
+    }
+}
+
 static void
 step_random(struct world *w)
 {
     int i = rnd(N_PORTS);
     struct hv *hv = &w->hvs[rnd(N_NVES)];
 
+    if (w->faults && !rnd(20)) {
+        step_fault(w, hv);
+    }
     switch (rnd(14)) {
     case 0: case 1: case 2:
         run_moves(w, rnd(100));
@@ -519,7 +547,7 @@ step_random(struct world *w)
             step_port(w, w->ports[i]);
             break;
         default:
-            step_move(w, w->ports[i], hv->nve);
+            step_move(w, i, hv->nve);
         }
     }
 }
@@ -592,6 +620,7 @@ settle(struct world *w, struct ds *out)
 {
     say(w, "settle");
     for (int i = 0; i < N_NVES; i++) {
+        w->hvs[i].sw.fault = (struct fake_switch_fault) { .add = 0 };
         set_connected(w, &w->hvs[i], true);
     }
     for (int i = 0; i < 50; i++) {
@@ -633,11 +662,15 @@ check(struct world *w, struct ds *out)
 int
 test_wiring(int argc, char *argv[])
 {
-    struct world w = { .verbose = argc > 2 };
+    struct world w = { .next_id = 1 };
     struct ds out = DS_EMPTY_INITIALIZER;
     unsigned int seed = argc > 0 ? atoi(argv[0]) : 0;
     int n = argc > 1 ? atoi(argv[1]) : 2000;
 
+    for (int i = 2; i < argc; i++) {
+        w.verbose |= !strcmp(argv[i], "verbose");
+        w.faults |= !strcmp(argv[i], "faults");
+    }
     seed = seed ? seed : (time(NULL) % 1000000) + 1;
     random_set_seed(seed);
     printf("seed %u\n", seed);
