@@ -3,6 +3,7 @@ tests_test_nva_SOURCES = \
 	tests/fake-switch.c \
 	tests/fake-switch.h \
 	tests/test-migration.c \
+	tests/test-neighbor.c \
 	tests/test-nva.c \
 	tests/test-nva.h \
 	tests/test-ofsync.c \
@@ -26,6 +27,7 @@ TESTSUITE_AT = \
 	tests/hvdb.at \
 	tests/loop.at \
 	tests/migration.at \
+	tests/neighbor.at \
 	tests/nva-ctl.at \
 	tests/ofsync-stage.at \
 	tests/ofsync.at \
