@@ -8,8 +8,8 @@
  * are connected and answer until nothing happens; then each must hold exactly
  * what is wanted, and each move that has been triggered must be over.
  *
- * Arguments: SEED N_STEPS [faults] [verbose].  The seed is printed, 0 takes one
- * from the clock. */
+ * Arguments: SEED N_STEPS [faults] [verbose].  The seed is printed, 0 takes
+ * one from the clock. */
 
 #include <config.h>
 
