@@ -47,50 +47,53 @@ flow_tables_for_each(void (*cb)(uint8_t id, const char *name, void *aux),
     }
 }
 
+static const char rule5[] = "=====";
+static const char rule15[] = "===============";
+static const char rule30[] = "==============================";
+static const char rule60[]
+    = "============================================================";
+
+/* Only the last column may be wider than its rule. */
 static void
-print_row(FILE *stream, const char *const cells[4])
+print_tables(FILE *stream)
 {
-    fprintf(stream, "%-5s  %-15s  %-30s  %s\n",
-            cells[0], cells[1], cells[2], cells[3]);
+    static const char format[] = "%-5s  %-15s  %-30s  %s\n";
+
+    fprintf(stream, format, rule5, rule15, rule30, rule60);
+    fprintf(stream, format, "table", "name", "reads", "purpose");
+    fprintf(stream, format, rule5, rule15, rule30, rule60);
+    for (size_t i = 0; i < ARRAY_SIZE(tables); i++) {
+        const struct table *t = &tables[i];
+        char id[8];
+
+        snprintf(id, sizeof id, "%d", t->id);
+        fprintf(stream, format, id, t->name, t->reads[0] ? t->reads : "\\",
+                t->purpose);
+    }
+    fprintf(stream, format, rule5, rule15, rule30, rule60);
+}
+
+static void
+print_registers(FILE *stream)
+{
+    static const char format[] = "%-5s  %-15s  %s\n";
+
+    fprintf(stream, format, rule5, rule15, rule60);
+    fprintf(stream, format, "reg", "name", "contents");
+    fprintf(stream, format, rule5, rule15, rule60);
+#define FLOW_REG(N, NAME, STRING, CONTENTS)                                 \
+    fprintf(stream, format, "reg" #N, STRING, CONTENTS);
+    FLOW_REGS
+#undef FLOW_REG
+    fprintf(stream, format, rule5, rule15, rule60);
 }
 
 void
 flow_tables_format(FILE *stream)
 {
-    static const char *const rule[] = {
-        "=====", "===============", "==============================",
-        "========================================================="
-    };
-    static const char *const titles[] = {
-        "table", "name", "reads", "purpose"
-    };
-    static const char *const reg_titles[] = {
-        "reg", "name", "", "contents"
-    };
-    char id[8];
-
-    print_row(stream, rule);
-    print_row(stream, titles);
-    print_row(stream, rule);
-    for (size_t i = 0; i < ARRAY_SIZE(tables); i++) {
-        const struct table *t = &tables[i];
-
-        snprintf(id, sizeof id, "%d", t->id);
-        print_row(stream, (const char *const []) {
-            id, t->name, t->reads[0] ? t->reads : "\\", t->purpose });
-    }
-    print_row(stream, rule);
-
+    print_tables(stream);
     fprintf(stream, "\n");
-    print_row(stream, rule);
-    print_row(stream, reg_titles);
-    print_row(stream, rule);
-#define FLOW_REG(N, NAME, STRING, CONTENTS)                                 \
-    print_row(stream, (const char *const []) {                              \
-        "reg" #N, STRING, "", CONTENTS });
-    FLOW_REGS
-#undef FLOW_REG
-    print_row(stream, rule);
+    print_registers(stream);
 }
 
 /* Returns true if 'name' is one of the comma-separated words of 'list'. */

@@ -138,8 +138,13 @@ set_ready(struct move_part *part, bool ready)
 static void
 set_committed(struct move_part *part)
 {
-    part->move->n_committed += !part->committed;
-    part->committed = true;
+    if (!part->committed) {
+        part->committed = true;
+        part->move->n_committed++;
+        /* So that check_switched() finds those first that it waits for. */
+        ovs_list_remove(&part->move_node);
+        ovs_list_push_back(&part->move->parts, &part->move_node);
+    }
 }
 
 static bool
@@ -158,7 +163,8 @@ is_ready(const struct move_part *part)
     if (!is_connected(part->nve)) {
         return part != move->new_part;
     }
-    if (ofsync_stage_get_state(part->stage) != OFSYNC_STAGE_STAGED
+    if (part->outdated
+        || ofsync_stage_get_state(part->stage) != OFSYNC_STAGE_STAGED
         || !ofsync_is_confirmed(part->nve->ofsync)) {
         return false;
     }
@@ -177,11 +183,12 @@ build_stage(struct move_part *part, long long int now)
     struct move *move = part->move;
     struct topology *t = move->topology;
     struct port *port = move->port;
+    struct ofsync_stage *old = part->stage;
     struct flow_list *fl;
 
-    ofsync_stage_destroy(part->stage);
     part->stage = ofsync_stage_create(part->nve->ofsync, part);
     part->staged_at = now;
+    part->outdated = false;
 
     if (part != move->old_part) {
         /* What has been learned in the data path is base mapping now.  The old
@@ -205,6 +212,10 @@ build_stage(struct move_part *part, long long int now)
                          cookie_make(COOKIE_FLOOD_LOCAL, port->vn->id), fl);
         flow_list_unref(fl);
     }
+
+    /* Last, for meters that both need, and because it may take back the
+     * confirmation of the NVE and thus call move_part_update(). */
+    ofsync_stage_destroy(old);
 }
 
 /* Brings it to the switch. */
@@ -222,7 +233,7 @@ commit_part(struct move_part *part, long long int now)
 
     if (state == OFSYNC_STAGE_COMMITTING || state == OFSYNC_STAGE_COMMITTED) {
         return;
-    } else if (state != OFSYNC_STAGE_STAGED) {
+    } else if (state != OFSYNC_STAGE_STAGED || part->outdated) {
         /* Not there or not up to date: an ordinary change does the same. */
         build_stage(part, now);
     }
@@ -237,9 +248,9 @@ free_part(struct move_part *part)
     move->n_parts--;
     move->n_ready -= part->ready;
     move->n_committed -= part->committed;
-    ofsync_stage_destroy(part->stage);
     ovs_list_remove(&part->move_node);
     ovs_list_remove(&part->nve_node);
+    ofsync_stage_destroy(part->stage);
     free(part);
 }
 
@@ -335,7 +346,13 @@ move_refresh(struct move *move)
     LIST_FOR_EACH (part, move_node, &move->parts) {
         set_part(part, (part == move->new_part ? move->cut_new
                         : move->cut_rest));
+
+        /* What it needs afterwards may have changed even if what it has now
+         * is the same. */
+        part->outdated = true;
+        set_ready(part, false);
     }
+    move->restage = true;
 }
 
 void
@@ -344,13 +361,14 @@ move_add_peer(struct move *move, struct nve *nve, long long int now,
 {
     struct move_part *part;
 
-    /* After the cut-over a new peer is told the new place at once. */
+    /* Once the others have been told to switch, a new peer is told the new
+     * place at once.  Until then it must switch with them. */
     LIST_FOR_EACH (part, nve_node, &nve->move_parts) {
         if (part->move == move) {
             return;
         }
     }
-    if (migration_is_revocable(&move->migration)) {
+    if (!move->cut_rest && !migration_is_over(&move->migration)) {
         part = add_part(move, nve);
         set_part(part, false);
         stage_part(part, now);
@@ -619,9 +637,7 @@ move_stage_changed(struct move_part *part, long long int now,
             if (part == move->old_part) {
                 move->times[MOVE_COMMITTED_OLD] = wall;
             }
-            if (move->n_committed == move->n_parts) {
-                check_switched(move, now, wall);
-            }
+            check_switched(move, now, wall);
         }
         break;
 
@@ -644,9 +660,8 @@ move_part_update(struct move_part *part, long long int now,
         return;                 /* The move is just being created. */
     }
     if (move->cut_rest) {
-        /* One that went away does not hold up the others. */
-        if (move->migration.phase == MIGRATION_CUTOVER
-            && !is_connected(part->nve)) {
+        /* One that went away or left does not hold up the others. */
+        if (move->migration.phase == MIGRATION_CUTOVER) {
             check_switched(move, now, wall);
         }
         return;
@@ -697,7 +712,8 @@ drain(struct move *move, long long int now, long long int wall)
     struct ofsync *os = move->old_nve->ofsync;
 
     move->drain_at = now + DRAIN_INTERVAL_MS;
-    if (ofsync_is_synced(os) && move->old_ofport) {
+    if (ofsync_is_synced(os) && move->old_ofport
+        && topology_tunnel_address(move->old_nve, move->new_nve) >= 0) {
         ofsync_count(os, cookie_make(COOKIE_LEARNED, move->id),
                      pipeline_redirect_meter(move->old_ofport));
     } else {
@@ -762,8 +778,9 @@ move_run(struct move *move, long long int now, long long int wall)
 
         move->restage = false;
         LIST_FOR_EACH (part, move_node, &move->parts) {
-            if (all || (ofsync_stage_get_state(part->stage)
-                        == OFSYNC_STAGE_STALE)) {
+            if (all || part->outdated
+                || (ofsync_stage_get_state(part->stage)
+                    == OFSYNC_STAGE_STALE)) {
                 COVERAGE_INC(move_restaged);
                 stage_part(part, now);
             }
@@ -777,10 +794,10 @@ move_deadline(const struct move *move)
     long long int deadline = MIN(migration_deadline(&move->migration),
                                  MIN(move->drain_at, move->commit_at));
 
-    if (move->restage) {
-        return 0;
-    }
     if (migration_is_revocable(&move->migration)) {
+        if (move->restage) {
+            return 0;
+        }
         deadline = MIN(deadline, move->new_part->staged_at + RESTAGE_MS);
         deadline = MIN(deadline, move->warm_at);
     }

@@ -69,6 +69,7 @@ struct move_part {
     struct nve *nve;
     struct ofsync_stage *stage;
     long long int staged_at;    /* For staging afresh before it expires. */
+    bool outdated;              /* What it staged is not what it needs. */
     bool ready;                 /* Prepared, staged and reachable. */
     bool committed;
 };
@@ -132,7 +133,7 @@ struct move *move_create(const struct move_class *, void *aux,
  * it is undone or, after the commit point, completed. */
 void move_destroy(struct move *);
 
-/* The port, its interfaces or its VN changed. */
+/* The port, its interfaces, its VN or the addresses of an NVE changed. */
 void move_refresh(struct move *);
 
 /* 'nve' joined or is leaving the VN of the port. */

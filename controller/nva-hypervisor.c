@@ -116,6 +116,10 @@ facts_changed(struct session *s)
         wiring_nve_changed(s->nve, &s->nva->wiring);
         s->probing = false;     /* Starts again when confirmed. */
     }
+    if (!s->ovsdb[0] && s->known) {
+        /* Where the hypervisor reaches us may be known only now. */
+        nva_hypervisor_want(s);
+    }
     if (datapath_id) {
         char *remote = nva_session_openflow_remote(s);
 

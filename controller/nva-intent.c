@@ -84,6 +84,7 @@ on_nve(const struct db_nve *row, void *nva_)
     struct nva *nva = nva_from(nva_);
     uint64_t id = cookie_id_from_uuid(&row->uuid);
     struct nve *nve = topology_find_nve_by_id(&nva->topology, id);
+    struct move_part *part;
     bool created = false;
 
     if (nve && strcmp(nve->name, row->name)) {
@@ -98,6 +99,9 @@ on_nve(const struct db_nve *row, void *nva_)
     if (parse_encap_ips(nve, row)) {
         wiring_nve_changed(nve, &nva->wiring);
         wiring_nve_moved(&nva->topology, nve);
+        LIST_FOR_EACH (part, nve_node, &nve->move_parts) {
+            move_refresh(part->move);
+        }
         if (!created && ((struct session *) nve->session)->up) {
             neighbors_nve_changed(nva->neighbors, nve);
         }
@@ -134,6 +138,7 @@ on_vn(const struct db_vn *row, void *nva_)
     struct nva *nva = nva_from(nva_);
     uint64_t id = cookie_id_from_uuid(&row->uuid);
     struct vn *vn = topology_find_vn_by_id(&nva->topology, id);
+    struct port *port;
     const char *unknown = smap_get_def(row->options, "unknown_unicast",
                                        "drop");
     int rate = smap_get_int(row->options, "responder_rate", RESPONDER_RATE);
@@ -167,6 +172,11 @@ on_vn(const struct db_vn *row, void *nva_)
     vn->responder_rate = rate;
     vn->responder_burst = burst;
     wiring_vn_changed(&nva->topology, vn);
+    HMAP_FOR_EACH (port, vn_node, &vn->ports) {
+        if (port->move) {
+            move_refresh(port->move);
+        }
+    }
 }
 
 static void
@@ -417,8 +427,17 @@ on_global(const struct db_global *row, void *nva_)
                                         PACKET_IN_RATE));
     struct nve *nve;
 
-    free(nva->openflow_target);
-    nva->openflow_target = nullable_xstrdup(target);
+    if (!nullable_string_is_equal(nva->openflow_target, target)) {
+        free(nva->openflow_target);
+        nva->openflow_target = nullable_xstrdup(target);
+        HMAP_FOR_EACH (nve, name_node, &nva->topology.nves) {
+            struct session *s = nve->session;
+
+            if (s->db_peer) {
+                nva_hypervisor_want(s);
+            }
+        }
+    }
     if (rate != nva->wiring.packet_in_rate) {
         nva->wiring.packet_in_rate = rate;
         HMAP_FOR_EACH (nve, name_node, &nva->topology.nves) {

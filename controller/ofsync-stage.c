@@ -268,22 +268,24 @@ void
 ofsync_stage_destroy(struct ofsync_stage *stage)
 {
     if (stage) {
+        struct ofsync *os = stage->os;
+
         drop_bundle(stage);
         ovs_list_remove(&stage->node);
         for (size_t i = 0; i < stage->n_changes; i++) {
             struct change *c = &stage->changes[i];
 
             if (c->new) {
-                ofsync_unref_meter__(stage->os, &c->new->meter);
+                ofsync_unref_meter__(os, &c->new->meter);
             }
             flow_list_unref(c->new);
             flow_list_unref(c->old);
         }
-        ofsync_check_confirmation__(stage->os);
         free(stage->changes);
         free(stage->deletions);
         free(stage->error);
         free(stage);
+        ofsync_check_confirmation__(os);
     }
 }
 

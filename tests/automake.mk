@@ -3,6 +3,7 @@ tests_test_nva_SOURCES = \
 	tests/fake-switch.c \
 	tests/fake-switch.h \
 	tests/test-migration.c \
+	tests/test-neighbor.c \
 	tests/test-nva.c \
 	tests/test-nva.h \
 	tests/test-ofsync.c \
@@ -28,6 +29,7 @@ TESTSUITE_AT = \
 	tests/hvdb.at \
 	tests/loop.at \
 	tests/migration.at \
+	tests/neighbor.at \
 	tests/nva-ctl-migrate.at \
 	tests/nva-ctl-refuse.at \
 	tests/nva-ctl.at \
@@ -37,7 +39,8 @@ TESTSUITE_AT = \
 	tests/pipeline.at \
 	tests/system-move.at \
 	tests/system-traffic.at \
-	tests/trace.at
+	tests/trace.at \
+	tests/wiring.at
 TESTSUITE = $(srcdir)/tests/testsuite
 EXTRA_DIST += $(TESTSUITE_AT) $(TESTSUITE) tests/package.m4 \
 	tests/hvdb-rubbish.py \

@@ -601,6 +601,17 @@ fake_switch_traffic(struct fake_switch *sw, uint32_t meter, int n_packets)
 }
 
 void
+fake_switch_format_flows(const struct fake_switch *sw, struct ds *out)
+{
+    const struct fake_flow *f;
+
+    HMAP_FOR_EACH (f, node, &sw->flows) {
+        flow_entry_format(&f->fe, out);
+        ds_put_char(out, '\n');
+    }
+}
+
+void
 fake_switch_format(const struct fake_switch *sw, struct ds *out)
 {
     struct svec lines = SVEC_EMPTY_INITIALIZER;

@@ -62,6 +62,9 @@ void fake_switch_add_flow(struct fake_switch *, const char *flow);
 /* Packets of 100 bytes pass 'meter'. */
 void fake_switch_traffic(struct fake_switch *, uint32_t meter, int n_packets);
 
+/* Prints the flows as ofsync_format() does, in any order. */
+void fake_switch_format_flows(const struct fake_switch *, struct ds *);
+
 /* Prints meters and flows, sorted. */
 void fake_switch_format(const struct fake_switch *, struct ds *);
 

@@ -135,6 +135,7 @@ static const struct {
     { "flow-tables", test_flow_tables },
     { "flow-tables-check", test_flow_tables_check },
     { "migration", test_migration },
+    { "neighbor", test_neighbor },
     { "ofsync", test_ofsync },
     { "trace", test_trace },
     { "wiring", test_wiring },

@@ -10,6 +10,7 @@
 #include <netinet/in.h>
 
 int test_migration(int argc, char *argv[]);
+int test_neighbor(int argc, char *argv[]);
 int test_ofsync(int argc, char *argv[]);
 int test_trace(int argc, char *argv[]);
 int test_wiring(int argc, char *argv[]);

@@ -152,17 +152,10 @@ on_problem(struct ofsync *os OVS_UNUSED, const char *error, void *d_)
     ds_put_format(&d->log, "* problem: %s\n", error);
 }
 
-static void
-on_wants_run(struct ofsync *os OVS_UNUSED, void *d OVS_UNUSED)
-{
-    /* The dialogue says when ofsync_run() is called. */
-}
-
 static const struct ofsync_class class = {
     .send = on_send,
     .wants_run = on_wants_run,
     .confirmation = on_confirmation,
-    .wants_run = on_wants_run,
     .stage_changed = on_stage_changed,
     .keep = on_keep,
     .counted = on_counted,

@@ -7,7 +7,13 @@
  *       vm1            vm2           vm3            in "blue"
  *       r1             r2                           in "red"
  *
- * vm3 is moved to hv2, or not, according to the state that is asked for. */
+ * vm3 is moved to hv2, or not, according to the state that is asked for:
+ *
+ *   still   it is not on the move
+ *   armed   the move is prepared
+ *   half    the new NVE has been told to switch and has not confirmed
+ *   cut     all have switched; late packets are redirected
+ *   done    the move is over */
 
 #include <config.h>
 
@@ -17,6 +23,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fake-switch.h"
 #include "flow.h"
 #include "move.h"
 #include "neighbor.h"
@@ -33,15 +40,23 @@ struct scene {
     struct topology t;
     struct neighbors *neighbors;
     struct nve *hv[3];
+    struct fake_switch sw[3];
     struct port *vm3;
     struct move *move;
 };
 
 static void
-scene_send(struct ofsync *os OVS_UNUSED, struct ofpbuf *msg,
+scene_send(struct ofsync *os OVS_UNUSED, struct ofpbuf *msg, void *sw)
+{
+    fake_switch_receive(sw, msg);
+}
+
+static bool
+scene_keep(struct ofsync *os OVS_UNUSED,
+           const struct ofputil_flow_stats *fs OVS_UNUSED,
            void *aux OVS_UNUSED)
 {
-    ofpbuf_delete(msg);
+    return false;
 }
 
 static void
@@ -61,6 +76,7 @@ static const struct ofsync_class scene_class = {
     .confirmation = scene_confirmation,
     .wants_run = scene_confirmation,
     .stage_changed = scene_stage_changed,
+    .keep = scene_keep,
 };
 
 static void
@@ -98,7 +114,8 @@ add_nve(struct scene *s, int i)
     nve->encap = i == 1 ? ENCAP_VXLAN : ENCAP_GENEVE;
     nve->geneve_ofport = u16_to_ofp(1);
     nve->vxlan_ofport = u16_to_ofp(2);
-    nve->ofsync = ofsync_create(&scene_class, nve);
+    nve->ofsync = ofsync_create(&scene_class, &s->sw[i]);
+    fake_switch_init(&s->sw[i]);
     wiring_nve_changed(nve, &config);
     free(name);
     free(addr);
@@ -165,9 +182,28 @@ scene_uninit(struct scene *s)
     move_destroy(s->move);
     for (int i = 0; i < ARRAY_SIZE(s->hv); i++) {
         ofsync_destroy(s->hv[i]->ofsync);
+        fake_switch_uninit(&s->sw[i]);
     }
     neighbors_destroy(s->neighbors);
     topology_uninit(&s->t);
+}
+
+/* Connects all NVEs and has them answer until nothing happens. */
+static void
+scene_settle(struct scene *s)
+{
+    bool busy = true;
+
+    for (int i = 0; i < ARRAY_SIZE(s->hv); i++) {
+        ofsync_connected(s->hv[i]->ofsync);
+    }
+    while (busy) {
+        busy = false;
+        for (int i = 0; i < ARRAY_SIZE(s->hv); i++) {
+            ofsync_run(s->hv[i]->ofsync, 0);
+            busy |= fake_switch_answer(&s->sw[i], s->hv[i]->ofsync);
+        }
+    }
 }
 
 /* Brings the move of vm3 to 'state', if it is one. */
@@ -191,7 +227,17 @@ scene_move(struct scene *s, const char *state)
     /* No NVE is connected, so that the new one does not confirm and the others
      * are not told. */
     move_trigger(s->move, "test", 0, 0);
-    return !strcmp(state, "half");
+    if (!strcmp(state, "half")) {
+        return true;
+    }
+    scene_settle(s);
+    ovs_assert(s->move->migration.phase == MIGRATION_DRAINING);
+    if (!strcmp(state, "done")) {
+        move_destroy(s->move);
+        s->move = NULL;
+        return true;
+    }
+    return !strcmp(state, "cut");
 }
 
 int
@@ -203,7 +249,7 @@ test_trace(int argc, char *argv[])
     char *error;
 
     if (argc != 3) {
-        ovs_fatal(0, "usage: trace still|armed|half PORT MICROFLOW");
+        ovs_fatal(0, "usage: trace STATE PORT MICROFLOW");
     }
     scene_init(&s);
     ovs_assert(scene_move(&s, argv[0]));
