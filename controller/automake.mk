@@ -75,3 +75,5 @@ NVA_LDADD = controller/libnva.a ovsdb-schema/libnvaidl.a \
 sbin_PROGRAMS += controller/nva-controller
 controller_nva_controller_SOURCES = controller/main.c
 controller_nva_controller_LDADD = $(NVA_LDADD)
+
+dist_man_MANS += controller/nva-controller.8

@@ -34,6 +34,11 @@ COVERAGE_DEFINE(move_restaged);
 /* How long an NVE that is away may hold up the end of a redirect. */
 #define DRAIN_MAX_MS 30000
 
+/* How often the new NVE and the others exchange a packet while the move is
+ * prepared.  Open vSwitch forgets a cached flow after 10 s without a packet,
+ * and the VM's first frame would have to wait for several to be made anew. */
+#define WARM_INTERVAL_MS 3000
+
 /* How long the switches have for themselves when they switch in the data
  * path.  Each COMMIT has the switch revalidate all its cached flows once more,
  * which would delay those that it is just changing. */
@@ -661,7 +666,7 @@ move_part_update(struct move_part *part, long long int now,
         }
         return;
     }
-    if (!migration_is_revocable(&move->migration)) {
+    if (!migration_is_revocable(&move->migration) || !part->stage) {
         return;
     }
 
@@ -734,6 +739,19 @@ name_waiting(struct move *move)
     sset_destroy(&names);
 }
 
+static void
+warm(struct move *move, long long int now)
+{
+    struct move_part *part;
+
+    move->warm_at = now + WARM_INTERVAL_MS;
+    LIST_FOR_EACH (part, move_node, &move->parts) {
+        if (part != move->new_part) {
+            neighbors_warm(move->neighbors, move->new_nve, part->nve);
+        }
+    }
+}
+
 void
 move_run(struct move *move, long long int now, long long int wall)
 {
@@ -742,6 +760,9 @@ move_run(struct move *move, long long int now, long long int wall)
     if (now >= migration_deadline(&move->migration)) {
         name_waiting(move);
         step(move, MIGRATION_EV_TIMEOUT, now, wall);
+    }
+    if (migration_is_revocable(&move->migration) && now >= move->warm_at) {
+        warm(move, now);
     }
     if (now >= move->commit_at) {
         move->commit_at = LLONG_MAX;
@@ -778,6 +799,7 @@ move_deadline(const struct move *move)
             return 0;
         }
         deadline = MIN(deadline, move->new_part->staged_at + RESTAGE_MS);
+        deadline = MIN(deadline, move->warm_at);
     }
     return deadline;
 }

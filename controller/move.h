@@ -94,6 +94,7 @@ struct move {
     size_t n_parts, n_ready, n_committed;
     bool restage;               /* A staged bundle is out of date. */
 
+    long long int warm_at;      /* When to warm the ways to 'new_nve'. */
     long long int commit_at;    /* After move_heard(), else LLONG_MAX. */
 
     /* Draining. */

@@ -348,12 +348,6 @@ neighbors_is_resolved(const struct neighbors *n, const struct nve *from,
     return way && way->resolved;
 }
 
-size_t
-neighbors_count_pending(const struct neighbors *n)
-{
-    return n->n_pending;
-}
-
 /* Returns a packet-out that makes 'from' send a probe to 'to', or null if it
  * has no tunnel for that. */
 static struct ofpbuf *
@@ -407,6 +401,33 @@ encode_probe(const struct nve *from, const struct nve *to)
     ofpbuf_uninit(&ofpacts);
     ds_destroy(&s);
     return msg;
+}
+
+static void
+warm_way(struct neighbors *n, const struct nve *from, const struct nve *to)
+{
+    struct way *way = find_way(n, from->id, to->id);
+
+    if (way && way_is_up(way)) {
+        struct ofpbuf *msg = encode_probe(way->from->nve, way->to->nve);
+
+        if (msg) {
+            n->send(way->from->nve, msg, n->aux);
+        }
+    }
+}
+
+void
+neighbors_warm(struct neighbors *n, const struct nve *a, const struct nve *b)
+{
+    warm_way(n, a, b);
+    warm_way(n, b, a);
+}
+
+size_t
+neighbors_count_pending(const struct neighbors *n)
+{
+    return n->n_pending;
 }
 
 static void

@@ -52,6 +52,12 @@ void neighbors_nve_down(struct neighbors *, struct nve *nve);
 bool neighbors_is_resolved(const struct neighbors *, const struct nve *from,
                            const struct nve *to);
 
+/* Has 'a' and 'b' probe each other now, although they are known to reach each
+ * other, so that both have the flows cached that the packets between them
+ * take. */
+void neighbors_warm(struct neighbors *, const struct nve *a,
+                    const struct nve *b);
+
 /* Number of ways between NVEs that are up which have not been proved. */
 size_t neighbors_count_pending(const struct neighbors *);
 

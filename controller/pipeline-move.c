@@ -74,24 +74,24 @@ pipeline_move_activation(const struct port *port, uint64_t id,
                   "[]),", FLOW_TABLE_ACTIVATED, FLOW_PRIO_LEARNED, learned,
                   LEARN_LIMIT, ofport);
 
-    ds_put_format(&a, "controller(max_len=128,userdata=%02x)",
-                  PIPELINE_PUNT_ACTIVATION);
-
     /* A broadcast reaches everybody by itself.  For anything else an
-     * announcement goes ahead of it. */
+     * announcement goes ahead of it.  The controller comes last: it has time,
+     * the other NVEs have not. */
     flow_list_add(fl, FLOW_TABLE_ACTIVATION, FLOW_PRIO_OVERRIDE,
                   cookie_make(COOKIE_MOVE, id),
                   fmt(&m, "in_port=%"PRIu32","REG_ACTIVE"=0,"
                       "dl_dst=ff:ff:ff:ff:ff:ff", ofport),
-                  "%s,resubmit(,%d)", ds_cstr(&a),
-                  FLOW_TABLE_RESPONDER_LIMIT);
+                  "%sresubmit(,%d),controller(max_len=128,userdata=%02x)",
+                  ds_cstr(&a), FLOW_TABLE_RESPONDER_LIMIT,
+                  PIPELINE_PUNT_ACTIVATION);
     flow_list_add(fl, FLOW_TABLE_ACTIVATION, FLOW_PRIO_NORMAL,
                   cookie_make(COOKIE_MOVE, id),
                   fmt(&m, "in_port=%"PRIu32","REG_ACTIVE"=0", ofport),
-                  "%s,clone(set_field:"FLOW_ANNOUNCE_MAC"->eth_dst,"
-                  "resubmit(,%d)),resubmit(,%d)",
+                  "%sclone(set_field:"FLOW_ANNOUNCE_MAC"->eth_dst,"
+                  "resubmit(,%d)),resubmit(,%d),"
+                  "controller(max_len=128,userdata=%02x)",
                   ds_cstr(&a), FLOW_TABLE_FLOOD_REMOTE,
-                  FLOW_TABLE_RESPONDER_LIMIT);
+                  FLOW_TABLE_RESPONDER_LIMIT, PIPELINE_PUNT_ACTIVATION);
     ds_destroy(&m);
     ds_destroy(&a);
     return flow_list_finish(fl);
@@ -148,7 +148,10 @@ pipeline_move_arm(const struct port *port, uint64_t id, const struct nve *new,
     struct flow_list *fl = flow_list_create();
     struct ds m = DS_EMPTY_INITIALIZER;
     struct ds a = DS_EMPTY_INITIALIZER;
+    struct ds c = DS_EMPTY_INITIALIZER;
 
+    ds_put_format(&c, ",controller(max_len=64,userdata=%02x)",
+                  PIPELINE_PUNT_REDIRECT);
     if (old_ofport) {
         add_redirect_output(fl, port, id, old_ofport);
 
@@ -162,9 +165,7 @@ pipeline_move_arm(const struct port *port, uint64_t id, const struct nve *new,
         put_learn_remote(&a, FLOW_PLACE_REMOTE, new, ip);
 
         /* The VM's own announcement is not for its old place. */
-        ds_put_format(&a, ",controller(max_len=64,userdata=%02x)"
-                      ",load:%"PRIu32"->NXM_OF_IN_PORT[]",
-                      PIPELINE_PUNT_REDIRECT, old_ofport);
+        ds_put_format(&a, ",load:%"PRIu32"->NXM_OF_IN_PORT[]", old_ofport);
     } else {
         put_learn_mapping(&a, id);
         put_learn_remote(&a, FLOW_PLACE_REMOTE, new, ip);
@@ -180,9 +181,11 @@ pipeline_move_arm(const struct port *port, uint64_t id, const struct nve *new,
         ipv6_format_mapped(&new->ips[i], &m);
         flow_list_add(fl, FLOW_TABLE_ACTIVATION, FLOW_PRIO_NORMAL,
                       cookie_make(COOKIE_MOVE, id), ds_cstr(&m),
-                      "%s,resubmit(,%d)", ds_cstr(&a), FLOW_TABLE_LOOKUP);
+                      "%s,resubmit(,%d)%s", ds_cstr(&a), FLOW_TABLE_LOOKUP,
+                      old_ofport ? ds_cstr(&c) : "");
     }
     ds_destroy(&m);
+    ds_destroy(&c);
     ds_destroy(&a);
     return flow_list_finish(fl);
 }

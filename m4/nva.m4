@@ -73,3 +73,18 @@ AC_DEFUN([NVA_CHECK_SANITIZERS], [
   AS_IF([test "$enable_sanitizers" = yes],
     [SANITIZER_FLAGS="-fsanitize=address,undefined -fno-sanitize=alignment -fno-sanitize-recover=undefined -fno-omit-frame-pointer"])
   AC_SUBST([SANITIZER_FLAGS])])
+
+# NVA_BASH_COMPLETION
+#
+# Where bash completions go; "no" installs none.
+AC_DEFUN([NVA_BASH_COMPLETION], [
+  AC_ARG_WITH([bash-completion-dir],
+    [AS_HELP_STRING([--with-bash-completion-dir=DIR],
+       [install bash completions in DIR
+        (default: DATAROOTDIR/bash-completion/completions)])],
+    [], [with_bash_completion_dir=yes])
+  AS_CASE([$with_bash_completion_dir],
+    [yes], [bashcompletiondir='${datarootdir}/bash-completion/completions'],
+    [no], [bashcompletiondir=],
+    [bashcompletiondir=$with_bash_completion_dir])
+  AC_SUBST([bashcompletiondir])])

@@ -25,3 +25,13 @@ noinst_LIBRARIES += ovsdb-schema/libnvaidl.a
 nodist_ovsdb_schema_libnvaidl_a_SOURCES = ovsdb-schema/nva-idl.c ovsdb-schema/nva-idl.h
 ovsdb_schema_libnvaidl_a_SOURCES =
 ovsdb_schema_libnvaidl_a_CFLAGS = $(SANITIZER_FLAGS) -w
+
+# ovsdb-doc fails if a table or a column is not documented.  It names Open
+# vSwitch in the header of the page.
+man_MANS += ovsdb-schema/nva.5
+CLEANFILES += ovsdb-schema/nva.5
+ovsdb-schema/nva.5: ovsdb-schema/nva.xml ovsdb-schema/nva.ovsschema $(OVS_DIR)/lib/.libs/libopenvswitch.a
+	$(AM_V_GEN)mkdir -p ovsdb-schema && \
+	$(run_python) '$(OVS_DIR)/ovsdb/ovsdb-doc' --version='$(PACKAGE_VERSION)' \
+	    '$(top_srcdir)/ovsdb-schema/nva.ovsschema' '$(top_srcdir)/ovsdb-schema/nva.xml' > $@.tmp1 && \
+	sed '/^\.TH /s/Open vSwitch/ovs-nva/g' $@.tmp1 > $@.tmp && rm -f $@.tmp1 && mv $@.tmp $@

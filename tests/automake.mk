@@ -28,7 +28,10 @@ TESTSUITE_AT = \
 	tests/loop.at \
 	tests/migration.at \
 	tests/neighbor.at \
+	tests/nva-ctl-migrate.at \
+	tests/nva-ctl-refuse.at \
 	tests/nva-ctl.at \
+	tests/nva-schema.at \
 	tests/ofsync-stage.at \
 	tests/ofsync.at \
 	tests/pipeline.at \

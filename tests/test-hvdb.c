@@ -7,7 +7,8 @@
  *     test-hvdb UNIXCTL listen TARGET [WANTED...]
  *
  * WANTED are as parsed by parse_wanted().  UNIXCTL takes the commands
- * "wanted WANTED...", "facts", "interfaces" and "exit". */
+ * "wanted WANTED...", "facts", "interfaces" and "exit", and "time/stop" and
+ * "time/warp". */
 
 #include <config.h>
 
@@ -18,6 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "dummy.h"
 #include "loop.h"
 #include "openvswitch/dynamic-string.h"
 #include "openvswitch/poll-loop.h"
@@ -331,6 +333,8 @@ main(int argc, char *argv[])
     char *error;
 
     set_program_name(argv[0]);
+    time_msec();                /* Initializes the clock, which this needs. */
+    timeval_dummy_register();
     if (argc < 4) {
         ovs_fatal(0, "usage: %s UNIXCTL connect|listen WHERE [WANTED...]",
                   argv[0]);

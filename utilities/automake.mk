@@ -31,3 +31,19 @@ EXTRA_DIST += utilities/nva-sandbox
 
 bin_SCRIPTS += utilities/nva-demo
 EXTRA_DIST += utilities/nva-demo
+
+dist_man_MANS += utilities/nva-ctl.8
+
+# Installed under the name of the command, by which bash finds it.
+EXTRA_DIST += utilities/nva-ctl-bash-completion.bash
+install-data-local: install-bash-completion
+uninstall-local: uninstall-bash-completion
+install-bash-completion:
+	test -z '$(bashcompletiondir)' || { \
+	  $(MKDIR_P) '$(DESTDIR)$(bashcompletiondir)' && \
+	  $(INSTALL_DATA) '$(srcdir)/utilities/nva-ctl-bash-completion.bash' \
+	      '$(DESTDIR)$(bashcompletiondir)/nva-ctl'; }
+uninstall-bash-completion:
+	test -z '$(bashcompletiondir)' || \
+	  rm -f '$(DESTDIR)$(bashcompletiondir)/nva-ctl'
+.PHONY: install-bash-completion uninstall-bash-completion

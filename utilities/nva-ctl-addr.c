@@ -34,9 +34,10 @@ nva_ctl_addr_parse_mac(const char *s, char **macp)
         }
     }
     if (!eth_addr_from_string(s, &ea)) {
-        return eth_addr_is_zero(ea)
-               ? xasprintf("MAC %s is zero, but that of a port is needed", s)
-               : xasprintf("MAC \"%s\" %s", s, usage);
+        return xasprintf("MAC \"%s\" %s", s, usage);
+    }
+    if (eth_addr_is_zero(ea)) {
+        return xasprintf("MAC %s is zero, but that of a port is needed", s);
     }
     if (eth_addr_is_multicast(ea)) {
         return xasprintf("MAC %s is a group address, but that of a single "

@@ -108,8 +108,7 @@ post_migrate(struct ctl_context *ctx)
 
     const struct uuid *real = ovsdb_idl_txn_get_insert_uuid(ctx->txn,
                                                             &provisional);
-    /* There is none after --dry-run. */
-    if (real) {
+    if (real && !nva_ctl_context_cast(ctx)->dry_run) {
         char *id = nva_ctl_migration_id(ctx, real);
         ds_put_format(&ctx->output, "%s\n", id);
         free(id);

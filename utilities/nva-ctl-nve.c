@@ -334,7 +334,7 @@ cmd_nve_list(struct ctl_context *ctx)
 const struct ctl_command_syntax nva_ctl_nve_commands[] = {
     {"init", 0, 0, "", pre_init, cmd_init, NULL, "", RW},
     {"nve-add", 2, INT_MAX,
-     "NVE ENCAP_IP[,ENCAP_IP] [ovsdb=REMOTE] [encap=ENCAP] [bridge=BRIDGE] "
+     "NAME ENCAP_IPS [ovsdb=REMOTE] [encap=ENCAP] [bridge=BRIDGE] "
      "[datapath=DATAPATH]",
      pre_nve_add, cmd_nve_add, NULL, "--may-exist", RW},
     {"nve-del", 1, INT_MAX, "NVE...", pre_nve_del, cmd_nve_del, NULL,

@@ -291,7 +291,7 @@ cmd_port_list(struct ctl_context *ctx)
 
 const struct ctl_command_syntax nva_ctl_port_commands[] = {
     {"port-add", 3, INT_MAX,
-     "PORT VN MAC [IP]... [security=SECURITY] [tenant=TENANT]",
+     "NAME VN MAC [IP]... [security=SECURITY] [tenant=TENANT]",
      pre_port_add, cmd_port_add, NULL, "--may-exist", RW},
     {"port-del", 1, INT_MAX, "PORT...", nva_ctl_pre_port, cmd_port_del, NULL,
      "--if-exists", RW},

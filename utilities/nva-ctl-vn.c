@@ -310,8 +310,8 @@ cmd_vn_set_option(struct ctl_context *ctx)
 }
 
 const struct ctl_command_syntax nva_ctl_vn_commands[] = {
-    {"vn-add", 2, INT_MAX, "VN VNI [SUBNET]...", pre_vn_add, cmd_vn_add, NULL,
-     "--may-exist", RW},
+    {"vn-add", 2, INT_MAX, "NAME VNI [SUBNET]...", pre_vn_add, cmd_vn_add,
+     NULL, "--may-exist", RW},
     {"vn-del", 1, INT_MAX, "VN...", pre_vn_del, cmd_vn_del, NULL,
      "--if-exists", RW},
     {"vn-list", 0, 0, "", pre_vn_list, cmd_vn_list, NULL, "--columns=", RO},

@@ -35,7 +35,6 @@ struct nva_ctl {
     char *db;
     struct table_style style;
     bool style_given;           /* Has the user chosen a format? */
-    bool dry_run;
     bool wait_nve;              /* --wait=nve? */
     bool leader_only;
     unsigned int timeout;       /* In s, or 0 for none. */
@@ -83,10 +82,8 @@ print_version(void)
 }
 
 static void
-usage(void)
+print_command_usage(void)
 {
-    char *db = default_db();
-
     printf("\
 %s: network virtualization authority management utility\n\
 usage: %s [OPTIONS] COMMAND [ARG]... [-- [OPTIONS] COMMAND [ARG]...]...\n\
@@ -121,7 +118,18 @@ Migration commands:\n\
   migrate-list [PORT]         list migrations\n\
   migrate-show ID             print one migration and its timeline\n\
 \n\
-%s%s\n\
+%s%s",
+           program_name, program_name, ctl_get_db_cmd_usage(),
+           ctl_list_db_tables_usage());
+}
+
+static void
+usage(void)
+{
+    char *db = default_db();
+
+    print_command_usage();
+    printf("\n\
 Options:\n\
   --db=REMOTE                 connect to REMOTE\n\
                               (default: %s)\n\
@@ -130,8 +138,7 @@ Options:\n\
   -t, --timeout=SECS          wait at most SECS seconds\n\
   --dry-run                   do not commit changes to the database\n\
   --no-leader-only            accept any server of a cluster\n",
-           program_name, program_name, ctl_get_db_cmd_usage(),
-           ctl_list_db_tables_usage(), db);
+           db);
     free(db);
     table_usage();
     vlog_usage();
@@ -228,7 +235,7 @@ handle_option(struct nva_ctl *ctl, int c, const struct option *options)
         break;
 
     case OPT_DRY_RUN:
-        ctl->dry_run = true;
+        ctl->ctx.dry_run = true;
         break;
 
     case OPT_LEADER_ONLY:
@@ -349,6 +356,7 @@ run_prerequisites(struct nva_ctl *ctl)
 static void
 block(struct nva_ctl *ctl, const char *waited_for)
 {
+    VLOG_DBG("waiting for %s", waited_for);
     ovsdb_idl_wait(ctl->idl);
     poll_timer_wait_until(ctl->deadline);
     poll_block();
@@ -372,6 +380,8 @@ run_idl(struct nva_ctl *ctl, bool patient)
                   "running?  --db=REMOTE chooses another one",
                   ctl->db, ovs_retval_to_string(retval));
     }
+    /* A new session, because setting the same remote does nothing. */
+    ovsdb_idl_set_remote(ctl->idl, NULL, true);
     ovsdb_idl_set_remote(ctl->idl, ctl->db, true);
 }
 
@@ -425,7 +435,7 @@ static void
 start_txn(struct nva_ctl *ctl)
 {
     ctl->txn = ovsdb_idl_txn_create(ctl->idl);
-    if (ctl->dry_run) {
+    if (ctl->ctx.dry_run) {
         ovsdb_idl_txn_set_dry_run(ctl->txn);
     }
     ovsdb_idl_txn_add_comment(ctl->txn, "nva-ctl: %s", ctl->args);
@@ -569,7 +579,7 @@ try_commands(struct nva_ctl *ctl, int64_t *cfg)
     }
     if (ok) {
         run_postprocessing(ctl);
-        if (ctl->wait_nve && !ctl->dry_run) {
+        if (ctl->wait_nve && !ctl->ctx.dry_run) {
             *cfg = ovsdb_idl_txn_get_increment_new_value(ctl->txn);
         }
     } else {
@@ -695,6 +705,8 @@ main(int argc, char *argv[])
     fatal_ignore_sigpipe();
     vlog_set_levels(NULL, VLF_CONSOLE, VLL_WARN);
     vlog_set_levels_from_string_assert("reconnect:warn");
+    /* What it warns of is what ctl_fatal() prints anyway. */
+    vlog_set_levels_from_string_assert("ovsdb_idl:console:err");
     register_commands();
 
     ctl.args = process_escape_args(argv);

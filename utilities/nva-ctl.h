@@ -37,6 +37,7 @@ struct nva_ctl_context {
     struct ovsdb_idl_index *ports;
 
     bool json;                  /* Is output going to be JSON? */
+    bool dry_run;               /* Is nothing going to be committed? */
 
     /* Who has which address in which VN: "UUID ADDRESS" to 'struct
      * nvarec_port'.  Filled on first use. */
