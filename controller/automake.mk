@@ -36,6 +36,8 @@ controller_libnva_a_SOURCES = \
 	controller/loop.h \
 	controller/migration.c \
 	controller/migration.h \
+	controller/move-part.c \
+	controller/move-private.h \
 	controller/move.c \
 	controller/move.h \
 	controller/neighbor.c \

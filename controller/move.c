@@ -3,7 +3,7 @@
 
 #include <config.h>
 
-#include "move.h"
+#include "move-private.h"
 
 #include <limits.h>
 #include <stdlib.h>
@@ -34,6 +34,12 @@ COVERAGE_DEFINE(move_restaged);
 /* How long an NVE that is away may hold up the end of a redirect. */
 #define DRAIN_MAX_MS 30000
 
+/* A switch confirms a COMMIT when its tables have changed; cached flows follow
+ * within a few ms.  One that drops packets for the VM may be cached at the new
+ * NVE, if the VM was there a short time ago.  So if it was not the data path
+ * that cut over, the others are told only after that. */
+#define SETTLE_MS 10
+
 /* How often the new NVE and the others exchange a packet while the move is
  * prepared.  Open vSwitch forgets a cached flow after 10 s without a packet,
  * and the VM's first frame would have to wait for several to be made anew. */
@@ -58,213 +64,6 @@ step(struct move *move, enum migration_event event, long long int now,
     act(move, migration_step(&move->migration, event, now), now, wall);
 }
 
-/* Units. */
-
-static uint64_t
-move_unit(const struct move *move)
-{
-    return cookie_make(COOKIE_MOVE, move->id);
-}
-
-static struct attachment *
-interface_at(const struct move *move, const struct nve *nve)
-{
-    return topology_find_attachment(move->topology, move->port->name, nve);
-}
-
-/* Returns what the NVE of 'part' needs for the move itself, before or after
- * the cut-over; null for nothing. */
-static struct flow_list *
-part_list(const struct move_part *part, bool after)
-{
-    const struct move *move = part->move;
-    struct attachment *a = interface_at(move, part->nve);
-    int ip = topology_tunnel_address(part->nve, move->new_nve);
-
-    if (part == move->new_part) {
-        if (!a || (!after && move->immediate)) {
-            return NULL;
-        }
-        return (after ? pipeline_move_mark(move->id, a->ofport)
-                : pipeline_move_activation(move->port, move->id, a->ofport));
-    } else if (ip < 0) {
-        return NULL;
-    } else if (after) {
-        return (part == move->old_part
-                ? pipeline_move_redirect(move->port, move->id, move->new_nve,
-                                         ip, move->old_ofport)
-                : NULL);
-    } else if (move->immediate) {
-        return NULL;
-    } else {
-        return pipeline_move_arm(move->port, move->id, move->new_nve, ip,
-                                 (part == move->old_part
-                                  ? move->old_ofport : 0));
-    }
-}
-
-static void
-set_part(struct move_part *part, bool after)
-{
-    struct flow_list *fl = part_list(part, after);
-
-    ofsync_set(part->nve->ofsync, move_unit(part->move), fl);
-    flow_list_unref(fl);
-}
-
-/* Parts. */
-
-static struct move_part *
-add_part(struct move *move, struct nve *nve)
-{
-    struct move_part *part = xzalloc(sizeof *part);
-
-    part->move = move;
-    part->nve = nve;
-    ovs_list_push_back(&move->parts, &part->move_node);
-    ovs_list_push_back(&nve->move_parts, &part->nve_node);
-    move->n_parts++;
-    move->n_peers += move->n_parts > 2;
-    return part;
-}
-
-static void
-set_ready(struct move_part *part, bool ready)
-{
-    part->move->n_ready += ready - part->ready;
-    part->ready = ready;
-}
-
-static void
-set_committed(struct move_part *part)
-{
-    if (!part->committed) {
-        part->committed = true;
-        part->move->n_committed++;
-        /* So that check_switched() finds those first that it waits for. */
-        ovs_list_remove(&part->move_node);
-        ovs_list_push_back(&part->move->parts, &part->move_node);
-    }
-}
-
-static bool
-is_connected(const struct nve *nve)
-{
-    return ofsync_is_synced(nve->ofsync);
-}
-
-/* Returns true if 'part' is prepared as far as it can be: a peer that is away
- * holds up nobody, the new NVE must be there. */
-static bool
-is_ready(const struct move_part *part)
-{
-    const struct move *move = part->move;
-
-    if (!is_connected(part->nve)) {
-        return part != move->new_part;
-    }
-    if (part->outdated
-        || ofsync_stage_get_state(part->stage) != OFSYNC_STAGE_STAGED
-        || !ofsync_is_confirmed(part->nve->ofsync)) {
-        return false;
-    }
-    return (part == move->new_part
-            || !is_connected(move->new_nve)
-            || (neighbors_is_resolved(move->neighbors, part->nve,
-                                      move->new_nve)
-                && neighbors_is_resolved(move->neighbors, move->new_nve,
-                                         part->nve)));
-}
-
-/* Makes the stage of what 'part' is going to commit. */
-static void
-build_stage(struct move_part *part, long long int now)
-{
-    struct move *move = part->move;
-    struct topology *t = move->topology;
-    struct port *port = move->port;
-    struct ofsync_stage *old = part->stage;
-    struct flow_list *fl;
-
-    part->stage = ofsync_stage_create(part->nve->ofsync, part);
-    part->staged_at = now;
-    part->outdated = false;
-
-    if (part != move->old_part) {
-        /* What has been learned in the data path is base mapping now.  The old
-         * NVE's stays: it is the redirect. */
-        ofsync_stage_delete_cookie(part->stage,
-                                   cookie_make(COOKIE_LEARNED, move->id),
-                                   FLOW_TABLE_MAPPING);
-    }
-
-    fl = part_list(part, true);
-    ofsync_stage_set(part->stage, move_unit(move), fl);
-    flow_list_unref(fl);
-
-    fl = wiring_port_list(t, port, part->nve, true);
-    ofsync_stage_set(part->stage, cookie_make(COOKIE_PORT, port->id), fl);
-    flow_list_unref(fl);
-
-    if (part == move->new_part || part == move->old_part) {
-        fl = wiring_flood_local_list(t, part->nve, port->vn, port, true);
-        ofsync_stage_set(part->stage,
-                         cookie_make(COOKIE_FLOOD_LOCAL, port->vn->id), fl);
-        flow_list_unref(fl);
-    }
-
-    /* Last, for meters that both need, and because it may take back the
-     * confirmation of the NVE and thus call move_part_update(). */
-    ofsync_stage_destroy(old);
-}
-
-/* Brings it to the switch. */
-static void
-stage_part(struct move_part *part, long long int now)
-{
-    build_stage(part, now);
-    ofsync_stage_open(part->stage);
-}
-
-static void
-commit_part(struct move_part *part, long long int now)
-{
-    enum ofsync_stage_state state = ofsync_stage_get_state(part->stage);
-
-    if (state == OFSYNC_STAGE_COMMITTING || state == OFSYNC_STAGE_COMMITTED) {
-        return;
-    } else if (state != OFSYNC_STAGE_STAGED || part->outdated) {
-        /* Not there or not up to date: an ordinary change does the same. */
-        build_stage(part, now);
-    }
-    ofsync_stage_commit(part->stage);
-}
-
-static void
-free_part(struct move_part *part)
-{
-    struct move *move = part->move;
-
-    move->n_parts--;
-    move->n_ready -= part->ready;
-    move->n_committed -= part->committed;
-    ovs_list_remove(&part->move_node);
-    ovs_list_remove(&part->nve_node);
-    ofsync_stage_destroy(part->stage);
-    free(part);
-}
-
-static void
-free_parts(struct move *move)
-{
-    struct move_part *part;
-
-    LIST_FOR_EACH_SAFE (part, move_node, &move->parts) {
-        free_part(part);
-    }
-    move->old_part = move->new_part = NULL;
-}
-
 /* Life. */
 
 /* Goes on with a move whose commit point was passed before the controller was
@@ -277,11 +76,11 @@ resume_cut(struct move *move, long long int now, long long int wall)
     move->triggered_by = "resumed";
     move->cut_rest = true;
     LIST_FOR_EACH (part, move_node, &move->parts) {
-        build_stage(part, now);
+        move_part_build__(part, now);
     }
     step(move, MIGRATION_EV_TRIGGER, now, wall);
     LIST_FOR_EACH (part, move_node, &move->parts) {
-        commit_part(part, now);
+        move_part_commit__(part, now);
     }
 }
 
@@ -305,20 +104,20 @@ move_create(const struct move_class *class, void *aux, struct topology *t,
     move->old_nve = config->port->place.nve;
     move->new_nve = config->new_nve;
     move->there.nve = config->new_nve;
-    move->drain_at = move->commit_at = LLONG_MAX;
-    if (interface_at(move, move->old_nve)) {
-        move->old_ofport = interface_at(move, move->old_nve)->ofport;
+    move->drain_at = move->commit_at = move->rest_at = LLONG_MAX;
+    if (move_interface_at__(move, move->old_nve)) {
+        move->old_ofport = move_interface_at__(move, move->old_nve)->ofport;
     }
     move->times[MOVE_REQUESTED] = wall;
     ovs_list_init(&move->parts);
 
     config->port->move = move;
     wiring_join(t, move->new_nve, move->port);
-    move->new_part = add_part(move, move->new_nve);
-    move->old_part = add_part(move, move->old_nve);
+    move->new_part = move_part_add__(move, move->new_nve);
+    move->old_part = move_part_add__(move, move->old_nve);
     HMAP_FOR_EACH (m, vn_node, &move->port->vn->members) {
         if (m->nve != move->old_nve && m->nve != move->new_nve) {
-            add_part(move, m->nve);
+            move_part_add__(move, m->nve);
         }
     }
 
@@ -327,10 +126,10 @@ move_create(const struct move_class *class, void *aux, struct topology *t,
         return move;
     }
     LIST_FOR_EACH (part, move_node, &move->parts) {
-        set_part(part, false);
+        move_part_set__(part, false);
     }
     LIST_FOR_EACH (part, move_node, &move->parts) {
-        stage_part(part, now);
+        move_part_stage__(part, now);
     }
     LIST_FOR_EACH_SAFE (part, move_node, &move->parts) {
         move_part_update(part, now, wall);
@@ -344,13 +143,13 @@ move_refresh(struct move *move)
     struct move_part *part;
 
     LIST_FOR_EACH (part, move_node, &move->parts) {
-        set_part(part, (part == move->new_part ? move->cut_new
+        move_part_set__(part, (part == move->new_part ? move->cut_new
                         : move->cut_rest));
 
         /* What it needs afterwards may have changed even if what it has now
          * is the same. */
         part->outdated = true;
-        set_ready(part, false);
+        move_part_set_ready__(part, false);
     }
     move->restage = true;
 }
@@ -369,9 +168,9 @@ move_add_peer(struct move *move, struct nve *nve, long long int now,
         }
     }
     if (!move->cut_rest && !migration_is_over(&move->migration)) {
-        part = add_part(move, nve);
-        set_part(part, false);
-        stage_part(part, now);
+        part = move_part_add__(move, nve);
+        move_part_set__(part, false);
+        move_part_stage__(part, now);
         move_part_update(part, now, wall);
     }
 }
@@ -385,8 +184,8 @@ move_remove_peer(struct move *move, struct nve *nve, long long int now,
     LIST_FOR_EACH_SAFE (part, nve_node, &nve->move_parts) {
         if (part->move == move && part != move->new_part
             && part != move->old_part) {
-            ofsync_set(nve->ofsync, move_unit(move), NULL);
-            free_part(part);
+            ofsync_set(nve->ofsync, move_unit__(move), NULL);
+            move_part_free__(part);
             move_part_update(move->new_part, now, wall);
         }
     }
@@ -406,9 +205,9 @@ undo(struct move *move)
             ofsync_stage_revert(part->stage);
         }
         ofsync_delete_cookie(part->nve->ofsync, learned, UINT8_MAX);
-        ofsync_set(part->nve->ofsync, move_unit(move), NULL);
+        ofsync_set(part->nve->ofsync, move_unit__(move), NULL);
     }
-    free_parts(move);
+    move_free_parts__(move);
     wiring_forget(port);
     port->move = NULL;
     wiring_leave(move->topology, move->new_nve, port);
@@ -423,9 +222,9 @@ complete(struct move *move)
     struct move_part *part;
 
     LIST_FOR_EACH (part, move_node, &move->parts) {
-        ofsync_set(part->nve->ofsync, move_unit(move), NULL);
+        ofsync_set(part->nve->ofsync, move_unit__(move), NULL);
     }
-    free_parts(move);
+    move_free_parts__(move);
     wiring_forget(port);
     port->move = NULL;
     port->place.nve = move->new_nve;
@@ -459,7 +258,7 @@ commit_rest(struct move *move, long long int now, long long int wall)
     move->cut_rest = true;
     LIST_FOR_EACH (part, move_node, &move->parts) {
         if (part != move->new_part) {
-            commit_part(part, now);
+            move_part_commit__(part, now);
         }
     }
     LIST_FOR_EACH_SAFE (part, move_node, &move->parts) {
@@ -474,12 +273,16 @@ act(struct move *move, enum migration_action action, long long int now,
     switch (action) {
     case MIGRATION_DO_COMMIT_NEW:
         move->cut_new = true;
-        commit_part(move->new_part, now);
+        move_part_commit__(move->new_part, now);
         move_stage_changed(move->new_part, now, wall);
         break;
 
     case MIGRATION_DO_COMMIT_REST:
-        commit_rest(move, now, wall);
+        if (move->heard) {
+            commit_rest(move, now, wall);
+        } else {
+            move->rest_at = now + SETTLE_MS;
+        }
         break;
 
     case MIGRATION_DO_WATCH:
@@ -531,6 +334,7 @@ move_heard(struct move *move, const char *by, long long int now,
     if (migration_is_revocable(&move->migration)
         && move->commit_at == LLONG_MAX) {
         move->n_triggers++;
+        move->heard = true;
         move->triggered_by = by;
         move->times[MOVE_TRIGGERED] = wall;
         move->commit_at = now + COMMIT_DELAY_MS;
@@ -590,7 +394,7 @@ check_switched(struct move *move, long long int now, long long int wall)
 
     /* Parts whose NVE is away follow when it is back; the redirect stays. */
     LIST_FOR_EACH (part, move_node, &move->parts) {
-        if (!part->committed && is_connected(part->nve)) {
+        if (!part->committed && move_is_connected__(part->nve)) {
             return;
         }
     }
@@ -612,7 +416,7 @@ move_stage_changed(struct move_part *part, long long int now,
     case OFSYNC_STAGE_STALE:
         /* Not at once: this is called in the middle of the change that made
          * it stale. */
-        set_ready(part, false);
+        move_part_set_ready__(part, false);
         move->restage = true;
         break;
 
@@ -629,7 +433,7 @@ move_stage_changed(struct move_part *part, long long int now,
         if (part->committed) {
             break;
         }
-        set_committed(part);
+        move_part_set_committed__(part);
         if (part == move->new_part) {
             move->times[MOVE_COMMITTED_NEW] = wall;
             step(move, MIGRATION_EV_COMMITTED, now, wall);
@@ -670,11 +474,11 @@ move_part_update(struct move_part *part, long long int now,
         return;
     }
 
-    if (is_connected(part->nve)
+    if (move_is_connected__(part->nve)
         && ofsync_stage_get_state(part->stage) == OFSYNC_STAGE_OFFLINE) {
-        stage_part(part, now);
+        move_part_stage__(part, now);
     }
-    set_ready(part, is_ready(part));
+    move_part_set_ready__(part, move_part_is_ready__(part));
     if (move->n_ready == move->n_parts
         && move->migration.phase == MIGRATION_REQUESTED) {
         move->times[MOVE_PREPARED] = wall;
@@ -764,6 +568,11 @@ move_run(struct move *move, long long int now, long long int wall)
     if (migration_is_revocable(&move->migration) && now >= move->warm_at) {
         warm(move, now);
     }
+    if (now >= move->rest_at) {
+        move->rest_at = LLONG_MAX;
+        commit_rest(move, now, wall);
+        move->class->changed(move, move->aux);
+    }
     if (now >= move->commit_at) {
         move->commit_at = LLONG_MAX;
         step(move, MIGRATION_EV_TRIGGER, now, wall);
@@ -782,7 +591,7 @@ move_run(struct move *move, long long int now, long long int wall)
                 || (ofsync_stage_get_state(part->stage)
                     == OFSYNC_STAGE_STALE)) {
                 COVERAGE_INC(move_restaged);
-                stage_part(part, now);
+                move_part_stage__(part, now);
             }
         }
     }
@@ -792,7 +601,8 @@ long long int
 move_deadline(const struct move *move)
 {
     long long int deadline = MIN(migration_deadline(&move->migration),
-                                 MIN(move->drain_at, move->commit_at));
+                                 MIN(move->drain_at,
+                                     MIN(move->commit_at, move->rest_at)));
 
     if (migration_is_revocable(&move->migration)) {
         if (move->restage) {

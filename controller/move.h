@@ -95,7 +95,9 @@ struct move {
     bool restage;               /* A staged bundle is out of date. */
 
     long long int warm_at;      /* When to warm the ways to 'new_nve'. */
+    bool heard;                 /* Cut over in the data path. */
     long long int commit_at;    /* After move_heard(), else LLONG_MAX. */
+    long long int rest_at;      /* When to commit the rest, else LLONG_MAX. */
 
     /* Draining. */
     ofp_port_t old_ofport;      /* Of the interface at the old NVE. */

@@ -37,6 +37,7 @@ TESTSUITE_AT = \
 	tests/ofsync-stage.at \
 	tests/ofsync.at \
 	tests/pipeline.at \
+	tests/style.at \
 	tests/system-move.at \
 	tests/system-traffic.at \
 	tests/trace.at \
@@ -44,6 +45,7 @@ TESTSUITE_AT = \
 TESTSUITE = $(srcdir)/tests/testsuite
 EXTRA_DIST += $(TESTSUITE_AT) $(TESTSUITE) tests/package.m4 \
 	tests/hvdb-rubbish.py \
+	tests/measure-moves \
 	tests/pipeline.expected
 
 # The flows of a small scene, as they are meant to be.  After a wanted change

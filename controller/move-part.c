@@ -1,0 +1,223 @@
+/* Copyright (c) 2026 The ovs-nva authors.
+ * SPDX-License-Identifier: Apache-2.0 */
+
+#include <config.h>
+
+#include "move-private.h"
+
+#include <stdlib.h>
+
+#include "cookie.h"
+#include "flow-list.h"
+#include "neighbor.h"
+#include "ofsync.h"
+#include "pipeline.h"
+#include "util.h"
+#include "wiring.h"
+
+/* Units. */
+
+uint64_t
+move_unit__(const struct move *move)
+{
+    return cookie_make(COOKIE_MOVE, move->id);
+}
+
+struct attachment *
+move_interface_at__(const struct move *move, const struct nve *nve)
+{
+    return topology_find_attachment(move->topology, move->port->name, nve);
+}
+
+/* Returns what the NVE of 'part' needs for the move itself, before or after
+ * the cut-over; null for nothing. */
+static struct flow_list *
+part_list(const struct move_part *part, bool after)
+{
+    const struct move *move = part->move;
+    struct attachment *a = move_interface_at__(move, part->nve);
+    int ip = topology_tunnel_address(part->nve, move->new_nve);
+
+    if (part == move->new_part) {
+        if (!a || (!after && move->immediate)) {
+            return NULL;
+        }
+        return (after ? pipeline_move_mark(move->id, a->ofport)
+                : pipeline_move_activation(move->port, move->id, a->ofport));
+    } else if (ip < 0) {
+        return NULL;
+    } else if (after) {
+        return (part == move->old_part
+                ? pipeline_move_redirect(move->port, move->id, move->new_nve,
+                                         ip, move->old_ofport)
+                : NULL);
+    } else if (move->immediate) {
+        return NULL;
+    } else {
+        return pipeline_move_arm(move->port, move->id, move->new_nve, ip,
+                                 (part == move->old_part
+                                  ? move->old_ofport : 0));
+    }
+}
+
+void
+move_part_set__(struct move_part *part, bool after)
+{
+    struct flow_list *fl = part_list(part, after);
+
+    ofsync_set(part->nve->ofsync, move_unit__(part->move), fl);
+    flow_list_unref(fl);
+}
+
+/* Parts. */
+
+struct move_part *
+move_part_add__(struct move *move, struct nve *nve)
+{
+    struct move_part *part = xzalloc(sizeof *part);
+
+    part->move = move;
+    part->nve = nve;
+    ovs_list_push_back(&move->parts, &part->move_node);
+    ovs_list_push_back(&nve->move_parts, &part->nve_node);
+    move->n_parts++;
+    move->n_peers += move->n_parts > 2;
+    return part;
+}
+
+void
+move_part_set_ready__(struct move_part *part, bool ready)
+{
+    part->move->n_ready += ready - part->ready;
+    part->ready = ready;
+}
+
+void
+move_part_set_committed__(struct move_part *part)
+{
+    if (!part->committed) {
+        part->committed = true;
+        part->move->n_committed++;
+        /* So that check_switched() finds those first that it waits for. */
+        ovs_list_remove(&part->move_node);
+        ovs_list_push_back(&part->move->parts, &part->move_node);
+    }
+}
+
+bool
+move_is_connected__(const struct nve *nve)
+{
+    return ofsync_is_synced(nve->ofsync);
+}
+
+/* Returns true if 'part' is prepared as far as it can be: a peer that is away
+ * holds up nobody, the new NVE must be there. */
+bool
+move_part_is_ready__(const struct move_part *part)
+{
+    const struct move *move = part->move;
+
+    if (!move_is_connected__(part->nve)) {
+        return part != move->new_part;
+    }
+    if (part->outdated
+        || ofsync_stage_get_state(part->stage) != OFSYNC_STAGE_STAGED
+        || !ofsync_is_confirmed(part->nve->ofsync)) {
+        return false;
+    }
+    return (part == move->new_part
+            || !move_is_connected__(move->new_nve)
+            || (neighbors_is_resolved(move->neighbors, part->nve,
+                                      move->new_nve)
+                && neighbors_is_resolved(move->neighbors, move->new_nve,
+                                         part->nve)));
+}
+
+/* Makes the stage of what 'part' is going to commit. */
+void
+move_part_build__(struct move_part *part, long long int now)
+{
+    struct move *move = part->move;
+    struct topology *t = move->topology;
+    struct port *port = move->port;
+    struct ofsync_stage *old = part->stage;
+    struct flow_list *fl;
+
+    part->stage = ofsync_stage_create(part->nve->ofsync, part);
+    part->staged_at = now;
+    part->outdated = false;
+
+    if (part != move->old_part) {
+        /* What has been learned in the data path is base mapping now.  The old
+         * NVE's stays: it is the redirect. */
+        ofsync_stage_delete_cookie(part->stage,
+                                   cookie_make(COOKIE_LEARNED, move->id),
+                                   FLOW_TABLE_MAPPING);
+    }
+
+    fl = part_list(part, true);
+    ofsync_stage_set(part->stage, move_unit__(move), fl);
+    flow_list_unref(fl);
+
+    fl = wiring_port_list(t, port, part->nve, true);
+    ofsync_stage_set(part->stage, cookie_make(COOKIE_PORT, port->id), fl);
+    flow_list_unref(fl);
+
+    if (part == move->new_part || part == move->old_part) {
+        fl = wiring_flood_local_list(t, part->nve, port->vn, port, true);
+        ofsync_stage_set(part->stage,
+                         cookie_make(COOKIE_FLOOD_LOCAL, port->vn->id), fl);
+        flow_list_unref(fl);
+    }
+
+    /* Last, for meters that both need, and because it may take back the
+     * confirmation of the NVE and thus call move_part_update(). */
+    ofsync_stage_destroy(old);
+}
+
+/* Brings it to the switch. */
+void
+move_part_stage__(struct move_part *part, long long int now)
+{
+    move_part_build__(part, now);
+    ofsync_stage_open(part->stage);
+}
+
+void
+move_part_commit__(struct move_part *part, long long int now)
+{
+    enum ofsync_stage_state state = ofsync_stage_get_state(part->stage);
+
+    if (state == OFSYNC_STAGE_COMMITTING || state == OFSYNC_STAGE_COMMITTED) {
+        return;
+    } else if (state != OFSYNC_STAGE_STAGED || part->outdated) {
+        /* Not there or not up to date: an ordinary change does the same. */
+        move_part_build__(part, now);
+    }
+    ofsync_stage_commit(part->stage);
+}
+
+void
+move_part_free__(struct move_part *part)
+{
+    struct move *move = part->move;
+
+    move->n_parts--;
+    move->n_ready -= part->ready;
+    move->n_committed -= part->committed;
+    ovs_list_remove(&part->move_node);
+    ovs_list_remove(&part->nve_node);
+    ofsync_stage_destroy(part->stage);
+    free(part);
+}
+
+void
+move_free_parts__(struct move *move)
+{
+    struct move_part *part;
+
+    LIST_FOR_EACH_SAFE (part, move_node, &move->parts) {
+        move_part_free__(part);
+    }
+    move->old_part = move->new_part = NULL;
+}
