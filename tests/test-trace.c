@@ -231,6 +231,8 @@ scene_move(struct scene *s, const char *state)
         return true;
     }
     scene_settle(s);
+    move_run(s->move, move_deadline(s->move), 0);
+    scene_settle(s);
     ovs_assert(s->move->migration.phase == MIGRATION_DRAINING);
     if (!strcmp(state, "done")) {
         move_destroy(s->move);
