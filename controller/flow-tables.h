@@ -26,11 +26,11 @@
                "Drop what is not from the port's own MAC and IP addresses") \
     FLOW_TABLE(11, ND_SECURITY, "nd-security", "in_port", "",               \
                "The same for what neighbor discovery says")                 \
-    FLOW_TABLE(14, ACTIVATED, "activated", "in_port", "active",             \
-               "Mark the packets of a port whose move has been cut over")   \
     FLOW_TABLE(15, ACTIVATION, "activation",                                \
-               "in_port,origin,metadata,active", "",                        \
+               "in_port,origin,metadata", "",                               \
                "Cut over a move when its VM is heard at the new NVE")       \
+    FLOW_TABLE(16, ANNOUNCE, "announce", "in_port,metadata", "",            \
+               "Tell all others that a VM runs at its new place")           \
     FLOW_TABLE(28, RESPONDER_LIMIT, "responder-limit", "in_port", "",       \
                "Meter ARP and ND requests of a port")                       \
     FLOW_TABLE(30, RESPONDER, "responder", "metadata", "nd_mac",            \
@@ -44,11 +44,15 @@
                "(virtual network, MAC) to a local port or a remote NVE")    \
     FLOW_TABLE(60, FLOOD, "flood", "origin,metadata", "chunk",              \
                "Split horizon: only what a VM sent goes into tunnels")      \
-    FLOW_TABLE(61, FLOOD_LOCAL, "flood-local", "metadata,chunk", "chunk",   \
+    FLOW_TABLE(61, FLOOD_LOCAL, "flood-local", "metadata,chunk",            \
+               "chunk,port",                                                \
                "Copies for the virtual network's ports here")               \
     FLOW_TABLE(62, FLOOD_REMOTE, "flood-remote", "metadata,chunk",          \
                "chunk,encap",                                               \
                "Copies for the virtual network's other NVEs")               \
+    FLOW_TABLE(63, FLOOD_PORT, "flood-port",                                \
+               "in_port,origin,metadata,port", "",                          \
+               "A copy for one port, unless its own VM sent it")            \
     FLOW_TABLE(70, OUTPUT, "output", "place,port,origin", "",               \
                "Deliver to a port; from tunnel to tunnel only by redirect") \
     FLOW_TABLE(71, TUNNEL, "tunnel", "encap,metadata", "",                  \
@@ -63,8 +67,7 @@
     FLOW_REG(11, PLACE,     "place",                                        \
              "0 unknown, 1 local port, 2 remote NVE, 3 redirect")           \
     FLOW_REG(12, PORT,      "port",      "OpenFlow port of place 1")        \
-    FLOW_REG(13, ENCAP,     "encap",     "1 Geneve, 2 VXLAN")               \
-    FLOW_REG(14, ACTIVE,    "active",    "1 if the move was cut over")
+    FLOW_REG(13, ENCAP,     "encap",     "1 Geneve, 2 VXLAN")
 
 /* xreg3 (reg6 and reg7) is not in the list above, for it is 64 bits wide. */
 #define FLOW_XREG_ND_MAC "xreg3"

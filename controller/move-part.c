@@ -39,11 +39,10 @@ part_list(const struct move_part *part, bool after)
     int ip = topology_tunnel_address(part->nve, move->new_nve);
 
     if (part == move->new_part) {
-        if (!a || (!after && move->immediate)) {
-            return NULL;
-        }
-        return (after ? pipeline_move_mark(move->id, a->ofport)
-                : pipeline_move_activation(move->port, move->id, a->ofport));
+        return (!a ? NULL
+                : after ? pipeline_move_mark(move->id, a->ofport)
+                : pipeline_move_arrival(move->port, move->id, a->ofport,
+                                        move->arrival));
     } else if (ip < 0) {
         return NULL;
     } else if (after) {

@@ -84,6 +84,23 @@ resume_cut(struct move *move, long long int now, long long int wall)
     }
 }
 
+/* Returns what the new NVE has to do when it hears the VM.  The old NVE tells
+ * the controller if it can, a moment later: each packet to the controller
+ * takes time from those that are being switched. */
+static enum pipeline_arrival
+arrival_wanted(const struct move *move)
+{
+    if (move->immediate) {
+        return PIPELINE_ARRIVAL_UNHEARD;
+    } else if (move_is_connected__(move->old_nve) && move->old_ofport
+               && topology_tunnel_address(move->old_nve,
+                                          move->new_nve) >= 0) {
+        return PIPELINE_ARRIVAL_ANNOUNCED;
+    } else {
+        return PIPELINE_ARRIVAL_PUNTED;
+    }
+}
+
 struct move *
 move_create(const struct move_class *class, void *aux, struct topology *t,
             struct neighbors *neighbors, const struct move_config *config,
@@ -125,6 +142,7 @@ move_create(const struct move_class *class, void *aux, struct topology *t,
         resume_cut(move, now, wall);
         return move;
     }
+    move->arrival = arrival_wanted(move);
     LIST_FOR_EACH (part, move_node, &move->parts) {
         move_part_set__(part, false);
     }
@@ -474,6 +492,10 @@ move_part_update(struct move_part *part, long long int now,
         return;
     }
 
+    if (part == move->old_part && move->arrival != arrival_wanted(move)) {
+        move->arrival = arrival_wanted(move);
+        move_part_set__(move->new_part, false);
+    }
     if (move_is_connected__(part->nve)
         && ofsync_stage_get_state(part->stage) == OFSYNC_STAGE_OFFLINE) {
         move_part_stage__(part, now);

@@ -25,6 +25,7 @@
 #include <stdint.h>
 #include "migration.h"
 #include "openvswitch/list.h"
+#include "pipeline.h"
 #include "topology.h"
 
 struct ds;
@@ -83,6 +84,7 @@ struct move {
     struct migration migration;
     uint64_t id;                /* Of the row, see cookie.h. */
     bool immediate;             /* trigger=now: cut over once prepared. */
+    enum pipeline_arrival arrival; /* What the new NVE does for it now. */
     struct port *port;
     struct nve *old_nve, *new_nve;
     struct place there;         /* The new place, for those that switched. */

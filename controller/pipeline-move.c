@@ -16,11 +16,16 @@
 #define REDIRECT_METER_BASE 0x10000
 #define REDIRECT_METER_RATE 100000000
 
-/* A learned flow is alone with its cookie in its table, but for the two of
- * the old NVE.  The limit is what makes OVS translate the first packet of a
- * VM at its new place afresh, instead of serving it from a cached flow that
- * would learn only when the revalidator comes round: a cached flow whose
- * learned flow does not exist is discarded when a table changes. */
+/* The same for the meter that limits how often a VM at its new place is
+ * announced, in packets/s. */
+#define ACTIVATION_METER_BASE 0x20000
+#define ACTIVATION_METER_RATE 10
+
+/* A learned flow is alone with its cookie in its table.  The limit is what
+ * makes OVS translate the first packet of a VM at its new place afresh,
+ * instead of serving it from a cached flow that would learn only when the
+ * revalidator comes round: a cached flow whose learned flow does not exist is
+ * discarded when a table changes. */
 #define LEARN_LIMIT 4
 
 /* Appends a learn() of a mapping for the source of the packet; the caller
@@ -53,47 +58,71 @@ put_learn_remote(struct ds *s, enum flow_place place, const struct nve *nve,
     }
 }
 
-struct flow_list *
-pipeline_move_activation(const struct port *port, uint64_t id,
-                         ofp_port_t ofport)
+/* Appends to 'fl' what happens with what the VM sends from 'ofport' before the
+ * cut-over. */
+static void
+add_activation(struct flow_list *fl, uint64_t id, ofp_port_t ofport,
+               bool punt)
 {
-    uint64_t learned = cookie_make(COOKIE_LEARNED, id);
-    struct flow_list *fl = flow_list_create();
+    uint64_t cookie = cookie_make(COOKIE_MOVE, id);
     struct ds m = DS_EMPTY_INITIALIZER;
     struct ds a = DS_EMPTY_INITIALIZER;
 
-    /* From here on this is the place of the VM. */
-    put_learn_mapping(&a, id);
-    ds_put_format(&a, ",load:%d->"REG_PLACE"[]"
-                  ",load:%"PRIu32"->"REG_PORT"[]),",
-                  FLOW_PLACE_LOCAL, ofport);
+    flow_list_add(fl, FLOW_TABLE_ACTIVATION, FLOW_PRIO_NORMAL, cookie,
+                  fmt(&m, "in_port=%"PRIu32, ofport),
+                  "clone(resubmit(,%d)),resubmit(,%d)",
+                  FLOW_TABLE_RESPONDER_LIMIT, FLOW_TABLE_ANNOUNCE);
 
-    /* And this has been done. */
-    ds_put_format(&a, "learn(table=%d,priority=%d,cookie=%#"PRIx64
-                  ",limit=%d,in_port=%"PRIu32",load:1->"REG_ACTIVE
-                  "[]),", FLOW_TABLE_ACTIVATED, FLOW_PRIO_LEARNED, learned,
-                  LEARN_LIMIT, ofport);
+    /* Now and then is enough to tell, and to tell again if it was lost.  This
+     * is in a table of its own and the last step, because a meter drops all
+     * that follows. */
+    fl->meter.id = ACTIVATION_METER_BASE + ofp_to_u16(ofport);
+    fl->meter.rate = ACTIVATION_METER_RATE;
+    fl->meter.burst = 1;
+    if (punt) {
+        fmt(&a, ",controller(max_len=128,userdata=%02x)",
+            PIPELINE_PUNT_ACTIVATION);
+    }
 
-    /* A broadcast reaches everybody by itself.  For anything else an
-     * announcement goes ahead of it.  The controller comes last: it has time,
-     * the other NVEs have not. */
-    flow_list_add(fl, FLOW_TABLE_ACTIVATION, FLOW_PRIO_OVERRIDE,
-                  cookie_make(COOKIE_MOVE, id),
-                  fmt(&m, "in_port=%"PRIu32","REG_ACTIVE"=0,"
-                      "dl_dst=ff:ff:ff:ff:ff:ff", ofport),
-                  "%sresubmit(,%d),controller(max_len=128,userdata=%02x)",
-                  ds_cstr(&a), FLOW_TABLE_RESPONDER_LIMIT,
-                  PIPELINE_PUNT_ACTIVATION);
-    flow_list_add(fl, FLOW_TABLE_ACTIVATION, FLOW_PRIO_NORMAL,
-                  cookie_make(COOKIE_MOVE, id),
-                  fmt(&m, "in_port=%"PRIu32","REG_ACTIVE"=0", ofport),
-                  "%sclone(set_field:"FLOW_ANNOUNCE_MAC"->eth_dst,"
-                  "resubmit(,%d)),resubmit(,%d),"
-                  "controller(max_len=128,userdata=%02x)",
-                  ds_cstr(&a), FLOW_TABLE_FLOOD_REMOTE,
-                  FLOW_TABLE_RESPONDER_LIMIT, PIPELINE_PUNT_ACTIVATION);
+    /* A broadcast has reached everybody by itself. */
+    if (punt) {
+        flow_list_add(fl, FLOW_TABLE_ANNOUNCE, FLOW_PRIO_OVERRIDE, cookie,
+                      fmt(&m, "in_port=%"PRIu32",dl_dst=ff:ff:ff:ff:ff:ff",
+                          ofport),
+                      "meter:%"PRIu32"%s", fl->meter.id, ds_cstr(&a));
+    } else {
+        flow_list_add(fl, FLOW_TABLE_ANNOUNCE, FLOW_PRIO_OVERRIDE, cookie,
+                      fmt(&m, "in_port=%"PRIu32",dl_dst=ff:ff:ff:ff:ff:ff",
+                          ofport), "drop");
+    }
+    flow_list_add(fl, FLOW_TABLE_ANNOUNCE, FLOW_PRIO_NORMAL, cookie,
+                  fmt(&m, "in_port=%"PRIu32, ofport),
+                  "meter:%"PRIu32",set_field:"FLOW_ANNOUNCE_MAC"->eth_dst,"
+                  "resubmit(,%d)%s", fl->meter.id, FLOW_TABLE_FLOOD_REMOTE,
+                  ds_cstr(&a));
     ds_destroy(&m);
     ds_destroy(&a);
+}
+
+struct flow_list *
+pipeline_move_arrival(const struct port *port, uint64_t id, ofp_port_t ofport,
+                      enum pipeline_arrival arrival)
+{
+    struct flow_list *fl = flow_list_create();
+    struct ds m = DS_EMPTY_INITIALIZER;
+
+    /* Who has switched already finds the VM here. */
+    flow_list_add(fl, FLOW_TABLE_MAPPING, FLOW_PRIO_OVERRIDE,
+                  cookie_make(COOKIE_MOVE, id),
+                  fmt(&m, REG_ORIGIN"=%d,metadata=%"PRIu32
+                      ",dl_dst="ETH_ADDR_FMT, FLOW_FROM_TUNNEL,
+                      port->vn->vni, ETH_ADDR_ARGS(port->mac)),
+                  "set_field:%d->"REG_PLACE",set_field:%"PRIu32"->"REG_PORT,
+                  FLOW_PLACE_LOCAL, ofport);
+    if (arrival != PIPELINE_ARRIVAL_UNHEARD) {
+        add_activation(fl, id, ofport, arrival == PIPELINE_ARRIVAL_PUNTED);
+    }
+    ds_destroy(&m);
     return flow_list_finish(fl);
 }
 
@@ -103,11 +132,11 @@ pipeline_move_mark(uint64_t id, ofp_port_t ofport)
     struct flow_list *fl = flow_list_create();
     struct ds m = DS_EMPTY_INITIALIZER;
 
-    /* The same flow that the activation learns. */
-    flow_list_add(fl, FLOW_TABLE_ACTIVATED, FLOW_PRIO_LEARNED,
+    /* What happens without it, too. */
+    flow_list_add(fl, FLOW_TABLE_ACTIVATION, FLOW_PRIO_LEARNED,
                   cookie_make(COOKIE_LEARNED, id),
-                  fmt(&m, "in_port=%"PRIu32, ofport),
-                  "set_field:1->"REG_ACTIVE);
+                  fmt(&m, "in_port=%"PRIu32, ofport), "resubmit(,%d)",
+                  FLOW_TABLE_RESPONDER_LIMIT);
     ds_destroy(&m);
     return flow_list_finish(fl);
 }
@@ -132,9 +161,10 @@ add_redirect_output(struct flow_list *fl, const struct port *port, uint64_t id,
         fl->meter.rate = fl->meter.burst = REDIRECT_METER_RATE;
         flow_list_add(fl, FLOW_TABLE_OUTPUT, FLOW_PRIO_REDIRECT,
                       cookie_make(COOKIE_MOVE, id),
-                      fmt(&m, REG_PLACE"=%d,metadata=%"PRIu32
+                      fmt(&m, REG_PLACE"=%d,"REG_ORIGIN"=%d,metadata=%"PRIu32
                           ",dl_dst="ETH_ADDR_FMT, FLOW_PLACE_REDIRECT,
-                          port->vn->vni, ETH_ADDR_ARGS(port->mac)),
+                          FLOW_FROM_TUNNEL, port->vn->vni,
+                          ETH_ADDR_ARGS(port->mac)),
                       "meter:%"PRIu32",resubmit(,%d)", fl->meter.id,
                       FLOW_TABLE_TUNNEL);
     }
@@ -155,17 +185,16 @@ pipeline_move_arm(const struct port *port, uint64_t id, const struct nve *new,
     if (old_ofport) {
         add_redirect_output(fl, port, id, old_ofport);
 
-        /* Only what comes from a tunnel is a late packet, and counted. */
         put_learn_mapping(&a, id);
-        ds_put_format(&a, ","REG_ORIGIN"[]=%d", FLOW_FROM_TUNNEL);
         put_learn_remote(&a, FLOW_PLACE_REDIRECT, new, ip);
-        ds_put_char(&a, ',');
-        put_learn_mapping(&a, id);
-        ds_put_format(&a, ","REG_ORIGIN"[]=%d", FLOW_FROM_VM);
-        put_learn_remote(&a, FLOW_PLACE_REMOTE, new, ip);
 
         /* The VM's own announcement is not for its old place. */
-        ds_put_format(&a, ",load:%"PRIu32"->NXM_OF_IN_PORT[]", old_ofport);
+        flow_list_add(fl, FLOW_TABLE_FLOOD_PORT, FLOW_PRIO_OVERRIDE,
+                      cookie_make(COOKIE_MOVE, id),
+                      fmt(&m, REG_ORIGIN"=%d,metadata=%"PRIu32
+                          ",dl_src="ETH_ADDR_FMT","REG_PORT"=%"PRIu32,
+                          FLOW_FROM_TUNNEL, port->vn->vni,
+                          ETH_ADDR_ARGS(port->mac), old_ofport), "drop");
     } else {
         put_learn_mapping(&a, id);
         put_learn_remote(&a, FLOW_PLACE_REMOTE, new, ip);
@@ -201,18 +230,13 @@ pipeline_move_redirect(const struct port *port, uint64_t id,
 
     add_redirect_output(fl, port, id, old_ofport);
 
-    /* The same flows that the arming learns. */
+    /* The same flow that the arming learns. */
     pipeline_put_tunnel_to__(&a, new, ip);
-    for (int origin = FLOW_FROM_VM; origin <= FLOW_FROM_TUNNEL; origin++) {
-        flow_list_add(fl, FLOW_TABLE_MAPPING, FLOW_PRIO_LEARNED, learned,
-                      fmt(&m, REG_ORIGIN"=%d,metadata=%"PRIu32
-                          ",dl_dst="ETH_ADDR_FMT, origin, port->vn->vni,
-                          ETH_ADDR_ARGS(port->mac)),
-                      "set_field:%d->"REG_PLACE",%s",
-                      origin == FLOW_FROM_TUNNEL
-                      ? FLOW_PLACE_REDIRECT : FLOW_PLACE_REMOTE,
-                      ds_cstr(&a));
-    }
+    flow_list_add(fl, FLOW_TABLE_MAPPING, FLOW_PRIO_LEARNED, learned,
+                  fmt(&m, "metadata=%"PRIu32",dl_dst="ETH_ADDR_FMT,
+                      port->vn->vni, ETH_ADDR_ARGS(port->mac)),
+                  "set_field:%d->"REG_PLACE",%s", FLOW_PLACE_REDIRECT,
+                  ds_cstr(&a));
     ds_destroy(&m);
     ds_destroy(&a);
     return flow_list_finish(fl);

@@ -21,11 +21,10 @@ struct ds;
 #define REG_PLACE       R(11)
 #define REG_PORT        R(12)
 #define REG_ENCAP       R(13)
-#define REG_ACTIVE      R(14)
 BUILD_ASSERT_DECL(FLOW_REG_ND_FLAGS == 1 && FLOW_REG_ND_OPTION == 2
                   && FLOW_REG_CHUNK == 9 && FLOW_REG_ORIGIN == 10
                   && FLOW_REG_PLACE == 11 && FLOW_REG_PORT == 12
-                  && FLOW_REG_ENCAP == 13 && FLOW_REG_ACTIVE == 14);
+                  && FLOW_REG_ENCAP == 13);
 
 /* Formats into 's', replacing what was there, and returns the string. */
 const char *pipeline_fmt__(struct ds *s, const char *format, ...)

@@ -162,6 +162,9 @@ add_output(struct flow_list *fl, uint64_t cookie)
                   fmt(&m, REG_PLACE"=%d", FLOW_PLACE_REDIRECT),
                   "resubmit(,%d)", FLOW_TABLE_TUNNEL);
 
+    flow_list_add(fl, FLOW_TABLE_FLOOD_PORT, FLOW_PRIO_DEFAULT, cookie, "",
+                  "output:"REG_PORT"[]");
+
     /* Split horizon for unicast: without the match on the origin a packet
      * could circle between two NVEs that disagree for a moment. */
     flow_list_add(fl, FLOW_TABLE_OUTPUT, FLOW_PRIO_NORMAL, cookie,
@@ -293,7 +296,8 @@ pipeline_flood_local(const struct vn *vn, const ofp_port_t ports[], size_t n)
 
     for (size_t i = 0; i < n; i++) {
         flood_next(&f);
-        ds_put_format(&f.actions, "output:%"PRIu32, ports[i]);
+        ds_put_format(&f.actions, "set_field:%"PRIu32"->"REG_PORT
+                      ",resubmit(,%d)", ports[i], FLOW_TABLE_FLOOD_PORT);
     }
     return flood_finish(&f);
 }
@@ -429,8 +433,7 @@ add_security(struct security *s, enum flow_table table, int priority,
                       "resubmit(,%d)", FLOW_TABLE_ND_SECURITY);
     } else {
         flow_list_add(s->fl, table, priority, s->cookie, ds_cstr(&s->m),
-                      "resubmit(,%d),resubmit(,%d)", FLOW_TABLE_ACTIVATED,
-                      FLOW_TABLE_ACTIVATION);
+                      "resubmit(,%d)", FLOW_TABLE_ACTIVATION);
     }
 }
 
@@ -612,6 +615,11 @@ pipeline_port_local(const struct port *port, ofp_port_t ofport,
     add_port_security(fl, port, cookie, ofport);
     add_responder_limit(fl, port, cookie, ofport);
     add_responder(fl, port, cookie);
+
+    /* Open vSwitch would skip the sender, too, but with a line in its log. */
+    flow_list_add(fl, FLOW_TABLE_FLOOD_PORT, FLOW_PRIO_NORMAL, cookie,
+                  fmt(&m, "in_port=%"PRIu32","REG_PORT"=%"PRIu32, ofport,
+                      ofport), "drop");
 
     if (!elsewhere) {
         flow_list_add(fl, FLOW_TABLE_MAPPING, FLOW_PRIO_NORMAL, cookie,

@@ -58,10 +58,16 @@ struct flow_list *pipeline_port_local(const struct port *, ofp_port_t ofport,
 
 /* A move of 'port', whose migration has id 'id'. */
 
-/* At the new NVE, before the cut-over: what 'port' sends from 'ofport'
- * switches this NVE and tells all others. */
-struct flow_list *pipeline_move_activation(const struct port *, uint64_t id,
-                                           ofp_port_t ofport);
+/* At the new NVE, before the cut-over: what others send here reaches 'ofport',
+ * and what 'port' sends from there tells all others. */
+enum pipeline_arrival {
+    PIPELINE_ARRIVAL_UNHEARD,   /* Nobody is told. */
+    PIPELINE_ARRIVAL_ANNOUNCED, /* All other NVEs are told. */
+    PIPELINE_ARRIVAL_PUNTED     /* So is the controller. */
+};
+struct flow_list *pipeline_move_arrival(const struct port *, uint64_t id,
+                                        ofp_port_t ofport,
+                                        enum pipeline_arrival);
 
 /* At the new NVE from the cut-over on: the mark by which a controller that
  * has been restarted knows that the commit point has been passed. */

@@ -102,8 +102,12 @@ test_pipeline(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
     print_list("port-remote", pipeline_port_remote(port, hv2, 0));
     print_list("port-local", pipeline_port_local(port, u16_to_ofp(10),
                                                  NULL, -1));
-    print_list("activation", pipeline_move_activation(port, 0x41,
-                                                      u16_to_ofp(10)));
+    print_list("arrival",
+               pipeline_move_arrival(port, 0x41, u16_to_ofp(10),
+                                     PIPELINE_ARRIVAL_PUNTED));
+    print_list("announced arrival",
+               pipeline_move_arrival(port, 0x41, u16_to_ofp(10),
+                                     PIPELINE_ARRIVAL_ANNOUNCED));
     print_list("mark", pipeline_move_mark(0x41, u16_to_ofp(10)));
     print_list("arm at a peer", pipeline_move_arm(port, 0x41, hv2, 0, 0));
     print_list("arm at the old NVE",
