@@ -65,7 +65,7 @@
     FLOW_REG(9,  CHUNK,     "chunk",     "next part of a flood list")       \
     FLOW_REG(10, ORIGIN,    "origin",    "0 from a VM, 1 from a tunnel")    \
     FLOW_REG(11, PLACE,     "place",                                        \
-             "0 unknown, 1 local port, 2 remote NVE, 3 redirect")           \
+             "0 unknown, 1 local port, 2 remote NVE, 3 redirect, 4 closed") \
     FLOW_REG(12, PORT,      "port",      "OpenFlow port of place 1")        \
     FLOW_REG(13, ENCAP,     "encap",     "1 Geneve, 2 VXLAN")
 
@@ -92,7 +92,8 @@ enum flow_place {
     FLOW_PLACE_UNKNOWN = 0,
     FLOW_PLACE_LOCAL = 1,
     FLOW_PLACE_REMOTE = 2,
-    FLOW_PLACE_REDIRECT = 3     /* Remote, also for what a tunnel brought. */
+    FLOW_PLACE_REDIRECT = 3,    /* Remote, also for what a tunnel brought. */
+    FLOW_PLACE_CLOSED = 4       /* A local port whose VM is stopped. */
 };
 
 /* Priorities, in all tables.  What a move learns in the data path is above

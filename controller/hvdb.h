@@ -42,6 +42,8 @@ struct hvdb_interface {
     char *attached_mac;         /* external_ids:attached-mac, or null. */
     char *iface_id_ver;         /* external_ids:iface-id-ver, or null. */
     char *vm_uuid;              /* external_ids:vm-uuid, or null. */
+    char *vm_word;              /* external_ids:nva-vm, or null: what its
+                                 * hypervisor says about the VM. */
 };
 
 /* Told by hvdb while it processes an event. */

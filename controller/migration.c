@@ -16,20 +16,32 @@ VLOG_DEFINE_THIS_MODULE(migration);
 /* Every transition there is.  A pair of phase and event that is not listed is
  * unexpected: it is counted, and the machine stays where it is. */
 #define MIGRATION_EDGES                                                     \
-    /*   from       event      to         action */                         \
-    EDGE(REQUESTED, READY,     PREPARED,  NONE)                             \
-    EDGE(REQUESTED, TRIGGER,   CUTOVER,   COMMIT_NEW)                       \
-    EDGE(REQUESTED, REFUSED,   FAILED,    UNDO)                             \
-    EDGE(REQUESTED, CANCEL,    CANCELLED, UNDO)                             \
-    EDGE(REQUESTED, TIMEOUT,   FAILED,    UNDO)                             \
-    EDGE(PREPARED,  TRIGGER,   CUTOVER,   COMMIT_NEW)                       \
-    EDGE(PREPARED,  REFUSED,   FAILED,    UNDO)                             \
-    EDGE(PREPARED,  CANCEL,    CANCELLED, UNDO)                             \
-    EDGE(CUTOVER,   COMMITTED, CUTOVER,   COMMIT_REST)                      \
-    EDGE(CUTOVER,   REFUSED,   FAILED,    UNDO)                             \
-    EDGE(CUTOVER,   SWITCHED,  DRAINING,  WATCH)                            \
-    EDGE(DRAINING,  QUIET,     REMOVING,  RECORD)                           \
-    EDGE(REMOVING,  RECORDED,  DONE,      REMOVE)
+    /*   from          event      to            action */                   \
+    EDGE(REQUESTED,    READY,     PREPARED,     NONE)                       \
+    EDGE(REQUESTED,    TRIGGER,   CUTOVER_NEW,  COMMIT_NEW)                 \
+    EDGE(REQUESTED,    HOLD,      HOLD_NEW,     COMMIT_NEW)                 \
+    EDGE(REQUESTED,    REFUSED,   FAILED,       UNDO)                       \
+    EDGE(REQUESTED,    CANCEL,    CANCELLED,    UNDO)                       \
+    EDGE(REQUESTED,    TIMEOUT,   FAILED,       UNDO)                       \
+    EDGE(PREPARED,     TRIGGER,   CUTOVER_NEW,  COMMIT_NEW)                 \
+    EDGE(PREPARED,     HOLD,      HOLD_NEW,     COMMIT_NEW)                 \
+    EDGE(PREPARED,     REFUSED,   FAILED,       UNDO)                       \
+    EDGE(PREPARED,     CANCEL,    CANCELLED,    UNDO)                       \
+    EDGE(CUTOVER_NEW,  COMMITTED, CUTOVER_REST, COMMIT_REST)                \
+    EDGE(CUTOVER_NEW,  REFUSED,   FAILED,       UNDO)                       \
+    EDGE(CUTOVER_REST, SWITCHED,  DRAINING,     WATCH)                      \
+    EDGE(HOLD_NEW,     COMMITTED, HOLD_REST,    COMMIT_REST)                \
+    EDGE(HOLD_NEW,     REFUSED,   FAILED,       UNDO)                       \
+    EDGE(HOLD_NEW,     TRIGGER,   CUTOVER_NEW,  NONE)                       \
+    EDGE(HOLD_REST,    SWITCHED,  HELD,         NONE)                       \
+    EDGE(HOLD_REST,    TRIGGER,   CUTOVER_REST, NONE)                       \
+    EDGE(HOLD_REST,    CANCEL,    RELEASING,    RELEASE)                    \
+    EDGE(HELD,         TRIGGER,   DRAINING,     WATCH)                      \
+    EDGE(HELD,         CANCEL,    RELEASING,    RELEASE)                    \
+    EDGE(RELEASING,    COUNTED,   CANCELLED,    NONE)                       \
+    EDGE(RELEASING,    TIMEOUT,   CANCELLED,    NONE)                       \
+    EDGE(DRAINING,     QUIET,     REMOVING,     RECORD)                     \
+    EDGE(REMOVING,     RECORDED,  DONE,         REMOVE)
 
 struct edge {
     bool valid;
@@ -110,6 +122,12 @@ migration_is_revocable(const struct migration *m)
     return m->phase <= MIGRATION_PREPARED;
 }
 
+bool
+migration_expects(const struct migration *m, enum migration_event event)
+{
+    return edges[m->phase][event].valid;
+}
+
 const char *
 migration_phase_to_string(enum migration_phase phase)
 {
@@ -169,12 +187,12 @@ migration_format(FILE *stream)
         fprintf(stream, "%s\n    %s\n", phases[i].c_name, phases[i].meaning);
     }
 
-    fprintf(stream, "\n=========  =========  =========  ===========\n"
-            "from       event      to         action\n"
-            "=========  =========  =========  ===========\n");
+    fprintf(stream, "\n============  =========  ============  ===========\n"
+            "from          event      to            action\n"
+            "============  =========  ============  ===========\n");
 #define EDGE(FROM, EVENT, TO, ACTION)                                       \
-    fprintf(stream, "%-9s  %-9s  %-9s  %s\n", #FROM, #EVENT, #TO, #ACTION);
+    fprintf(stream, "%-12s  %-9s  %-12s  %s\n", #FROM, #EVENT, #TO, #ACTION);
     MIGRATION_EDGES
 #undef EDGE
-    fprintf(stream, "=========  =========  =========  ===========\n");
+    fprintf(stream, "============  =========  ============  ===========\n");
 }

@@ -26,12 +26,25 @@
     MIGRATION_PHASE(PREPARED, "prepared", 0,                                \
         "All have confirmed their preparation.  Traffic still goes to the " \
         "old place; the VM is awaited at the new one.")                     \
-    MIGRATION_PHASE(CUTOVER, "cutover", 0,                                  \
-        "The transaction is being committed, the new NVE first.  From its " \
-        "confirmation on there is no way back.")                            \
+    MIGRATION_PHASE(CUTOVER_NEW, "cutover", 0,                              \
+        "The new NVE has been told to commit.  It may still refuse.")       \
+    MIGRATION_PHASE(CUTOVER_REST, "cutover", 0,                             \
+        "The new NVE has confirmed, so there is no way back.  The old NVE " \
+        "and the peers are being told to commit.")                          \
+    MIGRATION_PHASE(HOLD_NEW, "cutover", 0,                                 \
+        "As CUTOVER_NEW, but the VM does not run at the new place yet.")    \
+    MIGRATION_PHASE(HOLD_REST, "cutover", 0,                                \
+        "The new NVE has confirmed.  The peers are being told to commit, "  \
+        "and when they have, the old NVE.")                                 \
+    MIGRATION_PHASE(HELD, "held", 0,                                        \
+        "All that are connected have switched.  Packets wait in the new "   \
+        "interface for the VM.")                                            \
+    MIGRATION_PHASE(RELEASING, "held", 1000,                                \
+        "A hold has been taken back: all traffic goes to the old place.  "  \
+        "What waits in the new interface is being counted.")                \
     MIGRATION_PHASE(DRAINING, "draining", 0,                                \
-        "The old NVE and all peers that are connected have switched.  The " \
-        "old NVE redirects late packets.")                                  \
+        "The VM runs at the new place.  The old NVE redirects late "        \
+        "packets.")                                                         \
     MIGRATION_PHASE(REMOVING, "draining", 0,                                \
         "No late packets come any more.  The new place is being recorded "  \
         "in the database before the traces of the move are removed.")       \
@@ -52,9 +65,11 @@ enum migration_phase {
 #define MIGRATION_EVENTS                                                    \
     MIGRATION_EVENT(READY)      /* All are prepared, staged, reachable. */  \
     MIGRATION_EVENT(TRIGGER)    /* The VM runs at the new place. */         \
+    MIGRATION_EVENT(HOLD)       /* It is going to, or it has stopped. */    \
     MIGRATION_EVENT(REFUSED)    /* An NVE does not take its part. */        \
     MIGRATION_EVENT(COMMITTED)  /* The new NVE has confirmed. */            \
     MIGRATION_EVENT(SWITCHED)   /* So have the old NVE and the peers. */    \
+    MIGRATION_EVENT(COUNTED)    /* What a hold cost is known. */            \
     MIGRATION_EVENT(QUIET)      /* The redirect's counter is still. */      \
     MIGRATION_EVENT(RECORDED)   /* The database has the new place. */       \
     MIGRATION_EVENT(CANCEL)     /* Somebody wants it back. */               \
@@ -70,7 +85,8 @@ enum migration_event {
 #define MIGRATION_ACTIONS                                                   \
     MIGRATION_ACTION(NONE)                                                  \
     MIGRATION_ACTION(COMMIT_NEW)    /* COMMIT to the new NVE. */            \
-    MIGRATION_ACTION(COMMIT_REST)   /* To the old NVE, then all peers. */   \
+    MIGRATION_ACTION(COMMIT_REST)   /* To the old NVE and all peers. */     \
+    MIGRATION_ACTION(RELEASE)       /* Undo, and count what it cost. */     \
     MIGRATION_ACTION(WATCH)         /* Watch the redirect. */               \
     MIGRATION_ACTION(RECORD)        /* Write the new place. */              \
     MIGRATION_ACTION(REMOVE)        /* Remove what is left of the move. */  \
@@ -104,8 +120,11 @@ long long int migration_deadline(const struct migration *);
 /* Returns true if the procedure is over. */
 bool migration_is_over(const struct migration *);
 
-/* Returns true before the commit point, as long as a cancel is possible. */
+/* Returns true before the cut-over. */
 bool migration_is_revocable(const struct migration *);
+
+/* Returns true if 'event' would be expected now. */
+bool migration_expects(const struct migration *, enum migration_event);
 
 /* The name as in Migration:phase.  REMOVING has that of DRAINING. */
 const char *migration_phase_to_string(enum migration_phase);

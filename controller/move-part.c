@@ -50,7 +50,7 @@ part_list(const struct move_part *part, bool after)
                 ? pipeline_move_redirect(move->port, move->id, move->new_nve,
                                          ip, move->old_ofport)
                 : NULL);
-    } else if (move->immediate) {
+    } else if (move->trigger != MOVE_ON_ANNOUNCE) {
         return NULL;
     } else {
         return pipeline_move_arm(move->port, move->id, move->new_nve, ip,
@@ -66,6 +66,16 @@ move_part_set__(struct move_part *part, bool after)
 
     ofsync_set(part->nve->ofsync, move_unit__(part->move), fl);
     flow_list_unref(fl);
+}
+
+void
+move_part_revert__(struct move_part *part)
+{
+    const struct move *move = part->move;
+
+    ofsync_delete_cookie(part->nve->ofsync,
+                         cookie_make(COOKIE_LEARNED, move->id), UINT8_MAX);
+    ofsync_set(part->nve->ofsync, move_unit__(move), NULL);
 }
 
 /* Parts. */

@@ -4,10 +4,22 @@
 #ifndef MOVE_PRIVATE_H
 #define MOVE_PRIVATE_H 1
 
-/* What move.c (the move as a whole) and move-part.c (what it does at each NVE)
- * share.  For them only. */
+/* What move.c (the move as a whole), move-part.c (what it does at each NVE)
+ * and move-hold.c share.  For them only. */
 
 #include "move.h"
+
+/* Feeds the procedure with 'event' and does what follows. */
+void move_step__(struct move *move, enum migration_event event,
+                 long long int now, long long int wall);
+
+/* Makes everything as it was before. */
+void move_undo__(struct move *move);
+
+/* Takes a hold back, in two steps. */
+void move_release__(struct move *move, long long int now);
+void move_release_run__(struct move *move, long long int now,
+                        long long int wall);
 
 /* The unit of the move itself in the flows of an NVE. */
 uint64_t move_unit__(const struct move *move);
@@ -18,6 +30,9 @@ struct attachment *move_interface_at__(const struct move *move,
 
 /* Tells the NVE of the part what it needs for the move now. */
 void move_part_set__(struct move_part *part, bool after);
+
+/* Removes all traces of the move from the NVE of the part. */
+void move_part_revert__(struct move_part *part);
 
 /* Adds a part, which the move owns. */
 struct move_part *move_part_add__(struct move *move, struct nve *nve);

@@ -40,6 +40,10 @@ COVERAGE_DEFINE(move_restaged);
  * that cut over, the others are told only after that. */
 #define SETTLE_MS 10
 
+/* How long packets may be under way to the old NVE when a peer has switched.
+ * In a hold, they are still for the VM at its old place. */
+#define HOLD_SETTLE_MS 20
+
 /* How often the new NVE and the others exchange a packet while the move is
  * prepared.  Open vSwitch forgets a cached flow after 10 s without a packet,
  * and the VM's first frame would have to wait for several to be made anew. */
@@ -56,10 +60,12 @@ COVERAGE_DEFINE(move_restaged);
 
 static void act(struct move *, enum migration_action, long long int now,
                 long long int wall);
+static void check_switched(struct move *, long long int now,
+                           long long int wall);
 
-static void
-step(struct move *move, enum migration_event event, long long int now,
-     long long int wall)
+void
+move_step__(struct move *move, enum migration_event event, long long int now,
+            long long int wall)
 {
     act(move, migration_step(&move->migration, event, now), now, wall);
 }
@@ -74,11 +80,12 @@ resume_cut(struct move *move, long long int now, long long int wall)
     struct move_part *part;
 
     move->triggered_by = "resumed";
-    move->cut_rest = true;
+    move->cut_peers = move->cut_old = true;
     LIST_FOR_EACH (part, move_node, &move->parts) {
         move_part_build__(part, now);
     }
-    step(move, MIGRATION_EV_TRIGGER, now, wall);
+    move_step__(move, (move->hold ? MIGRATION_EV_HOLD
+                       : MIGRATION_EV_TRIGGER), now, wall);
     LIST_FOR_EACH (part, move_node, &move->parts) {
         move_part_commit__(part, now);
     }
@@ -90,7 +97,7 @@ resume_cut(struct move *move, long long int now, long long int wall)
 static enum pipeline_arrival
 arrival_wanted(const struct move *move)
 {
-    if (move->immediate) {
+    if (move->trigger != MOVE_ON_ANNOUNCE) {
         return PIPELINE_ARRIVAL_UNHEARD;
     } else if (move_is_connected__(move->old_nve) && move->old_ofport
                && topology_tunnel_address(move->old_nve,
@@ -116,12 +123,15 @@ move_create(const struct move_class *class, void *aux, struct topology *t,
     move->neighbors = neighbors;
     migration_init(&move->migration, now);
     move->id = config->id;
-    move->immediate = config->immediate;
+    move->trigger = config->trigger;
+    move->patient = config->patient;
+    move->hold = config->hold;
     move->port = config->port;
     move->old_nve = config->port->place.nve;
     move->new_nve = config->new_nve;
     move->there.nve = config->new_nve;
-    move->drain_at = move->commit_at = move->rest_at = LLONG_MAX;
+    move->drain_at = move->commit_at = LLONG_MAX;
+    move->rest_at = move->old_at = move->release_at = LLONG_MAX;
     if (move_interface_at__(move, move->old_nve)) {
         move->old_ofport = move_interface_at__(move, move->old_nve)->ofport;
     }
@@ -155,14 +165,24 @@ move_create(const struct move_class *class, void *aux, struct topology *t,
     return move;
 }
 
+/* Returns true if the NVE of 'part' wants the state after the cut-over. */
+static bool
+is_cut(const struct move_part *part)
+{
+    const struct move *move = part->move;
+
+    return (part == move->new_part ? move->cut_new
+            : part == move->old_part ? move->cut_old
+            : move->cut_peers);
+}
+
 void
 move_refresh(struct move *move)
 {
     struct move_part *part;
 
     LIST_FOR_EACH (part, move_node, &move->parts) {
-        move_part_set__(part, (part == move->new_part ? move->cut_new
-                        : move->cut_rest));
+        move_part_set__(part, is_cut(part));
 
         /* What it needs afterwards may have changed even if what it has now
          * is the same. */
@@ -185,7 +205,7 @@ move_add_peer(struct move *move, struct nve *nve, long long int now,
             return;
         }
     }
-    if (!move->cut_rest && !migration_is_over(&move->migration)) {
+    if (!move->cut_peers && !migration_is_over(&move->migration)) {
         part = move_part_add__(move, nve);
         move_part_set__(part, false);
         move_part_stage__(part, now);
@@ -209,21 +229,18 @@ move_remove_peer(struct move *move, struct nve *nve, long long int now,
     }
 }
 
-/* Makes everything as it was before. */
-static void
-undo(struct move *move)
+void
+move_undo__(struct move *move)
 {
-    uint64_t learned = cookie_make(COOKIE_LEARNED, move->id);
     struct port *port = move->port;
     struct move_part *part;
 
     LIST_FOR_EACH (part, move_node, &move->parts) {
         if (ofsync_stage_get_state(part->stage) == OFSYNC_STAGE_REFUSED
-            && (part == move->new_part ? move->cut_new : move->cut_rest)) {
+            && is_cut(part)) {
             ofsync_stage_revert(part->stage);
         }
-        ofsync_delete_cookie(part->nve->ofsync, learned, UINT8_MAX);
-        ofsync_set(part->nve->ofsync, move_unit__(move), NULL);
+        move_part_revert__(part);
     }
     move_free_parts__(move);
     wiring_forget(port);
@@ -245,6 +262,7 @@ complete(struct move *move)
     move_free_parts__(move);
     wiring_forget(port);
     port->move = NULL;
+    port->closed = false;
     port->place.nve = move->new_nve;
     wiring_leave(move->topology, move->old_nve, port);
     wiring_port_changed(move->topology, port);
@@ -254,11 +272,11 @@ void
 move_destroy(struct move *move)
 {
     if (move) {
-        if (!migration_is_over(&move->migration)) {
-            if (move->cut_rest) {
+        if (move->new_part) {
+            if (move->cut_peers) {
                 complete(move);
             } else {
-                undo(move);
+                move_undo__(move);
             }
         }
         free(move->error);
@@ -268,20 +286,35 @@ move_destroy(struct move *move)
 
 /* Actions. */
 
+/* Tells the old NVE to commit. */
+static void
+commit_old(struct move *move, long long int now, long long int wall)
+{
+    move->cut_old = true;
+    move_part_commit__(move->old_part, now);
+    move_stage_changed(move->old_part, now, wall);
+}
+
+/* Tells the old NVE and the peers to commit; of a VM that is going to stop,
+ * the peers only. */
 static void
 commit_rest(struct move *move, long long int now, long long int wall)
 {
     struct move_part *part;
 
-    move->cut_rest = true;
+    move->cut_peers = true;
+    if (move->hold != MOVE_HOLD) {
+        move->cut_old = true;
+    }
     LIST_FOR_EACH (part, move_node, &move->parts) {
-        if (part != move->new_part) {
+        if (part != move->new_part && is_cut(part)) {
             move_part_commit__(part, now);
         }
     }
     LIST_FOR_EACH_SAFE (part, move_node, &move->parts) {
         move_stage_changed(part, now, wall);
     }
+    check_switched(move, now, wall);
 }
 
 static void
@@ -303,6 +336,10 @@ act(struct move *move, enum migration_action action, long long int now,
         }
         break;
 
+    case MIGRATION_DO_RELEASE:
+        move_release__(move, now);
+        break;
+
     case MIGRATION_DO_WATCH:
         move->drain_at = now;
         move->n_quiet = -1;
@@ -322,42 +359,68 @@ act(struct move *move, enum migration_action action, long long int now,
 
     case MIGRATION_DO_UNDO:
         COVERAGE_INC(move_failed);
-        undo(move);
+        move_undo__(move);
         move->times[MOVE_DONE] = wall;
         break;
 
     case MIGRATION_DO_NONE:
     default:
-        return;
+        if (!migration_is_over(&move->migration)) {
+            return;
+        }
+        move->times[MOVE_DONE] = wall;
+        break;
     }
     move->class->changed(move, move->aux);
 }
 
-void
-move_trigger(struct move *move, const char *by, long long int now,
-             long long int wall)
+/* The VM runs at its new place. */
+static void
+note_trigger(struct move *move, const char *by, long long int wall)
 {
     move->n_triggers++;
     if (!move->triggered_by) {
         move->triggered_by = by;
         move->times[MOVE_TRIGGERED] = wall;
     }
-    step(move, MIGRATION_EV_TRIGGER, now, wall);
+    if (move->hold && !move->times[MOVE_RESUMED]) {
+        move->times[MOVE_RESUMED] = wall;
+    }
+}
+
+void
+move_trigger(struct move *move, const char *by, long long int now,
+             long long int wall)
+{
+    note_trigger(move, by, wall);
+    move_step__(move, MIGRATION_EV_TRIGGER, now, wall);
 }
 
 void
 move_heard(struct move *move, const char *by, long long int now,
            long long int wall)
 {
-    if (migration_is_revocable(&move->migration)
-        && move->commit_at == LLONG_MAX) {
-        move->n_triggers++;
-        move->heard = true;
-        move->triggered_by = by;
-        move->times[MOVE_TRIGGERED] = wall;
-        move->commit_at = now + COMMIT_DELAY_MS;
+    if (migration_is_revocable(&move->migration)) {
+        if (move->commit_at == LLONG_MAX) {
+            move->heard = true;
+            move->commit_at = now + COMMIT_DELAY_MS;
+        }
+        note_trigger(move, by, wall);
     } else if (!migration_is_over(&move->migration)) {
-        move->n_triggers++;
+        note_trigger(move, by, wall);
+        if (migration_expects(&move->migration, MIGRATION_EV_TRIGGER)) {
+            move_step__(move, MIGRATION_EV_TRIGGER, now, wall);
+        }
+    }
+}
+
+void
+move_hurry(struct move *move, long long int now, long long int wall)
+{
+    if (!move->hurry) {
+        move->hurry = true;
+        move_counted(move, move->last_packets, move->redirected_bytes, now,
+                     wall);
     }
 }
 
@@ -370,38 +433,40 @@ set_error(struct move *move, const char *reason)
 }
 
 bool
-move_cancel(struct move *move, const char *reason, long long int now)
+move_cancel(struct move *move, const char *reason, long long int now,
+            long long int wall)
 {
-    if (!migration_is_revocable(&move->migration)) {
+    if (!migration_expects(&move->migration, MIGRATION_EV_CANCEL)) {
         return false;
     }
     set_error(move, reason);
-    step(move, MIGRATION_EV_CANCEL, now, 0);
+    move_step__(move, MIGRATION_EV_CANCEL, now, wall);
     return true;
 }
 
 void
-move_fail(struct move *move, const char *reason, long long int now)
+move_fail(struct move *move, const char *reason, long long int now,
+          long long int wall)
 {
     set_error(move, reason);
-    step(move, MIGRATION_EV_REFUSED, now, 0);
+    move_step__(move, MIGRATION_EV_REFUSED, now, wall);
 }
 
 void
 move_recorded(struct move *move, long long int now, long long int wall)
 {
-    step(move, MIGRATION_EV_RECORDED, now, wall);
+    move_step__(move, MIGRATION_EV_RECORDED, now, wall);
 }
 
 /* What happens at the NVEs. */
 
 static void
-part_refused(struct move_part *part, long long int now)
+part_refused(struct move_part *part, long long int now, long long int wall)
 {
     char *error = xasprintf("%s refused: %s", part->nve->name,
                             ofsync_stage_get_error(part->stage));
 
-    move_fail(part->move, error, now);
+    move_fail(part->move, error, now, wall);
     free(error);
 }
 
@@ -410,14 +475,35 @@ check_switched(struct move *move, long long int now, long long int wall)
 {
     struct move_part *part;
 
-    /* Parts whose NVE is away follow when it is back; the redirect stays. */
+    if (!move->cut_peers) {
+        return;
+    }
+
+    /* Parts whose NVE is away follow when it is back; the redirect stays.
+     * Those that have committed are at the end of the list. */
     LIST_FOR_EACH (part, move_node, &move->parts) {
-        if (!part->committed && move_is_connected__(part->nve)) {
+        if (part->committed) {
+            break;
+        } else if (move_is_connected__(part->nve) && is_cut(part)) {
             return;
         }
     }
-    move->times[MOVE_PEERS_SWITCHED] = wall;
-    step(move, MIGRATION_EV_SWITCHED, now, wall);
+    if (!move->cut_old) {
+        if (move->old_at == LLONG_MAX) {
+            move->old_at = now + HOLD_SETTLE_MS;
+        }
+        return;
+    }
+    if (!move->times[MOVE_PEERS_SWITCHED]) {
+        move->times[MOVE_PEERS_SWITCHED] = wall;
+    }
+    if (migration_expects(&move->migration, MIGRATION_EV_SWITCHED)) {
+        move_step__(move, MIGRATION_EV_SWITCHED, now, wall);
+        if (move->migration.phase == MIGRATION_HELD) {
+            move->times[MOVE_HELD] = wall;
+            move->class->changed(move, move->aux);
+        }
+    }
 }
 
 void
@@ -439,8 +525,8 @@ move_stage_changed(struct move_part *part, long long int now,
         break;
 
     case OFSYNC_STAGE_REFUSED:
-        if (part == move->new_part || !move->cut_rest) {
-            part_refused(part, now);
+        if (part == move->new_part || !is_cut(part)) {
+            part_refused(part, now, wall);
         } else {
             /* Rolls forward: it is what is wanted, so it is tried again. */
             ofsync_stage_insist(part->stage);
@@ -454,10 +540,14 @@ move_stage_changed(struct move_part *part, long long int now,
         move_part_set_committed__(part);
         if (part == move->new_part) {
             move->times[MOVE_COMMITTED_NEW] = wall;
-            step(move, MIGRATION_EV_COMMITTED, now, wall);
+            move_step__(move, MIGRATION_EV_COMMITTED, now, wall);
         } else {
             if (part == move->old_part) {
                 move->times[MOVE_COMMITTED_OLD] = wall;
+                if (move->hold == MOVE_PAUSED && move->at_old.started) {
+                    ofsync_count_port(move->old_nve->ofsync,
+                                      move_unit__(move), move->old_ofport);
+                }
             }
             check_switched(move, now, wall);
         }
@@ -481,11 +571,9 @@ move_part_update(struct move_part *part, long long int now,
     if (!part->stage) {
         return;                 /* The move is just being created. */
     }
-    if (move->cut_rest) {
+    if (move->cut_peers) {
         /* One that went away or left does not hold up the others. */
-        if (move->migration.phase == MIGRATION_CUTOVER) {
-            check_switched(move, now, wall);
-        }
+        check_switched(move, now, wall);
         return;
     }
     if (!migration_is_revocable(&move->migration) || !part->stage) {
@@ -504,9 +592,9 @@ move_part_update(struct move_part *part, long long int now,
     if (move->n_ready == move->n_parts
         && move->migration.phase == MIGRATION_REQUESTED) {
         move->times[MOVE_PREPARED] = wall;
-        step(move, MIGRATION_EV_READY, now, wall);
+        move_step__(move, MIGRATION_EV_READY, now, wall);
         move->class->changed(move, move->aux);
-        if (move->immediate) {
+        if (move->trigger == MOVE_ON_READY) {
             move_trigger(move, "now", now, wall);
         }
     }
@@ -526,9 +614,9 @@ move_counted(struct move *move, uint64_t n_packets, uint64_t n_bytes,
     move->n_quiet = n_packets == move->last_packets ? move->n_quiet + 1 : 0;
     move->last_packets = n_packets;
     if (move->n_quiet >= DRAIN_N_QUIET
-        && (move->n_committed == move->n_parts
+        && (move->n_committed == move->n_parts || move->hurry
             || now >= move->migration.since + DRAIN_MAX_MS)) {
-        step(move, MIGRATION_EV_QUIET, now, wall);
+        move_step__(move, MIGRATION_EV_QUIET, now, wall);
     }
 }
 
@@ -578,14 +666,22 @@ warm(struct move *move, long long int now)
     }
 }
 
+/* Returns when the phase has lasted too long, in ms. */
+static long long int
+deadline_of_phase(const struct move *move)
+{
+    return (move->patient && migration_is_revocable(&move->migration)
+            ? LLONG_MAX : migration_deadline(&move->migration));
+}
+
 void
 move_run(struct move *move, long long int now, long long int wall)
 {
     struct move_part *part;
 
-    if (now >= migration_deadline(&move->migration)) {
+    if (now >= deadline_of_phase(move)) {
         name_waiting(move);
-        step(move, MIGRATION_EV_TIMEOUT, now, wall);
+        move_step__(move, MIGRATION_EV_TIMEOUT, now, wall);
     }
     if (migration_is_revocable(&move->migration) && now >= move->warm_at) {
         warm(move, now);
@@ -595,9 +691,15 @@ move_run(struct move *move, long long int now, long long int wall)
         commit_rest(move, now, wall);
         move->class->changed(move, move->aux);
     }
+    move_release_run__(move, now, wall);
+    if (now >= move->old_at) {
+        move->old_at = LLONG_MAX;
+        commit_old(move, now, wall);
+        move->class->changed(move, move->aux);
+    }
     if (now >= move->commit_at) {
         move->commit_at = LLONG_MAX;
-        step(move, MIGRATION_EV_TRIGGER, now, wall);
+        move_step__(move, MIGRATION_EV_TRIGGER, now, wall);
     }
     if (now >= move->drain_at) {
         drain(move, now, wall);
@@ -622,9 +724,11 @@ move_run(struct move *move, long long int now, long long int wall)
 long long int
 move_deadline(const struct move *move)
 {
-    long long int deadline = MIN(migration_deadline(&move->migration),
-                                 MIN(move->drain_at,
-                                     MIN(move->commit_at, move->rest_at)));
+    long long int deadline = MIN(deadline_of_phase(move), move->drain_at);
+
+    deadline = MIN(deadline, MIN(move->commit_at,
+                                 MIN(move->rest_at, move->old_at)));
+    deadline = MIN(deadline, move->release_at);
 
     if (migration_is_revocable(&move->migration)) {
         if (move->restage) {

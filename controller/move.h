@@ -43,6 +43,8 @@ struct sset;
     MOVE_TIME(COMMITTED_NEW, "committed-new")                               \
     MOVE_TIME(COMMITTED_OLD, "committed-old")                               \
     MOVE_TIME(PEERS_SWITCHED, "peers-switched")                             \
+    MOVE_TIME(HELD, "held")                                                 \
+    MOVE_TIME(RESUMED, "resumed")                                           \
     MOVE_TIME(DRAINED, "drained")                                           \
     MOVE_TIME(DONE, "done")
 
@@ -51,6 +53,28 @@ enum move_time {
     MOVE_TIMES
 #undef MOVE_TIME
     N_MOVE_TIMES
+};
+
+/* What cuts a move over. */
+enum move_trigger {
+    MOVE_ON_ANNOUNCE,           /* The VM, or a word. */
+    MOVE_ON_WORD,               /* A word only (kind=warm). */
+    MOVE_ON_READY               /* That all are prepared (trigger=now). */
+};
+
+/* What has been said about the VM when a move is held. */
+enum move_hold {
+    MOVE_NOT_HELD,
+    MOVE_HOLD,                  /* It is going to stop: until the old NVE
+                                 * switches, last, it receives there. */
+    MOVE_PAUSED                 /* It has stopped. */
+};
+
+/* Packets that were delivered to an interface since a hold began. */
+struct move_delivery {
+    bool started;
+    uint64_t base;
+    uint64_t n_packets;
 };
 
 struct move_class {
@@ -83,13 +107,15 @@ struct move {
 
     struct migration migration;
     uint64_t id;                /* Of the row, see cookie.h. */
-    bool immediate;             /* trigger=now: cut over once prepared. */
+    enum move_trigger trigger;
+    bool patient;               /* The preparation may take for ever. */
     enum pipeline_arrival arrival; /* What the new NVE does for it now. */
     struct port *port;
     struct nve *old_nve, *new_nve;
     struct place there;         /* The new place, for those that switched. */
-    bool cut_new;               /* The new NVE wants the state after ... */
-    bool cut_rest;              /* ... and so do all others. */
+    bool cut_new;               /* The new NVE wants the state after, ... */
+    bool cut_peers;             /* the peers do, ... */
+    bool cut_old;               /* and the old one. */
 
     struct ovs_list parts;      /* Contains "struct move_part"s. */
     struct move_part *old_part, *new_part;
@@ -100,12 +126,18 @@ struct move {
     bool heard;                 /* Cut over in the data path. */
     long long int commit_at;    /* After move_heard(), else LLONG_MAX. */
     long long int rest_at;      /* When to commit the rest, else LLONG_MAX. */
+    enum move_hold hold;
+    long long int old_at;       /* MOVE_HOLD: when to commit the old NVE, */
+    long long int release_at;   /* and when to undo the rest of a hold. */
+    struct move_delivery at_old, at_new;
 
     /* Draining. */
-    ofp_port_t old_ofport;      /* Of the interface at the old NVE. */
+    ofp_port_t old_ofport;      /* Of the interface at the old NVE, */
+    ofp_port_t new_ofport;      /* and, since a hold, at the new one. */
     long long int drain_at;     /* When to look at the counter next. */
     uint64_t last_packets;
     int n_quiet;                /* How often it has been still. */
+    bool hurry;                 /* Another move of the port waits. */
 
     /* For the record. */
     long long int times[N_MOVE_TIMES];
@@ -120,9 +152,11 @@ struct move_config {
     uint64_t id;
     struct port *port;
     struct nve *new_nve;
-    bool immediate;
+    enum move_trigger trigger;
+    bool patient;
     bool is_cut;                /* The commit point is known to have been
-                                 * passed, before a restart. */
+                                 * passed, before a restart ... */
+    enum move_hold hold;        /* ... by this word. */
 };
 
 /* Starts to move 'config->port', which must be bound and not be on the move,
@@ -156,11 +190,23 @@ void move_trigger(struct move *, const char *by, long long int now,
 void move_heard(struct move *, const char *by, long long int now,
                 long long int wall);
 
+/* Cuts over before the VM runs at its new place, where packets wait for it
+ * (N1): the VM is going to stop, or has stopped, as 'hold' says.  Then the
+ * move is held until move_heard() or move_trigger().  Ignored if the move is
+ * not prepared. */
+void move_hold(struct move *, enum move_hold hold, long long int now,
+               long long int wall);
+
+/* Another move of the port waits for the end of this one. */
+void move_hurry(struct move *, long long int now, long long int wall);
+
 /* Takes the move back.  Returns false if it is too late for that. */
-bool move_cancel(struct move *, const char *reason, long long int now);
+bool move_cancel(struct move *, const char *reason, long long int now,
+                 long long int wall);
 
 /* The move cannot be done, because of 'reason'. */
-void move_fail(struct move *, const char *reason, long long int now);
+void move_fail(struct move *, const char *reason, long long int now,
+               long long int wall);
 
 /* The new place is in the database. */
 void move_recorded(struct move *, long long int now, long long int wall);
@@ -174,6 +220,10 @@ void move_stage_changed(struct move_part *, long long int now,
                         long long int wall);
 void move_counted(struct move *, uint64_t n_packets, uint64_t n_bytes,
                   long long int now, long long int wall);
+
+/* 'n_packets' have been delivered to the interface at 'nve' up to now. */
+void move_delivered(struct move *, const struct nve *, uint64_t n_packets,
+                    long long int now, long long int wall);
 
 /* Something changed that may make the part ready: confirmation of its NVE,
  * reachability of the new one. */

@@ -71,6 +71,16 @@ session_interface_changed(struct session *s, const struct hvdb_interface *old,
     char *old_id = is_attachable(old) ? xstrdup(old->iface_id) : NULL;
     char *new_id = is_attachable(new) ? xstrdup(new->iface_id) : NULL;
 
+    if (old_id && new_id && !strcmp(old_id, new_id)
+        && old->ofport == new->ofport) {
+        /* The same attachment, perhaps with a word about its VM. */
+        if (!nullable_string_is_equal(old->vm_word, new->vm_word)) {
+            nva_mig_word(s->nva, s->nve, new_id, new->vm_word);
+        }
+        free(old_id);
+        free(new_id);
+        return;
+    }
     if (old_id) {
         detach(s, old);
     }

@@ -211,7 +211,7 @@ nva_write_port(struct nva *nva, const struct port *port)
 {
     struct db_port_status status = {
         .nve = port->place.nve ? port->place.nve->name : NULL,
-        .state = (port->move ? "moving"
+        .state = (port->move || port->closed ? "moving"
                   : port->place.nve ? "bound" : "unbound"),
     };
 
@@ -251,7 +251,7 @@ nva_rebind(struct nva *nva, struct port *port)
         if (migration_is_revocable(&port->move->migration)
             && is_absent(nva, port, port->move->new_nve)) {
             move_fail(port->move, "its interface at the new NVE is gone",
-                      clock_msec());
+                      clock_msec(), clock_wall_usec());
         } else {
             wiring_port_changed(&nva->topology, port);
             move_refresh(port->move);
@@ -266,8 +266,10 @@ nva_rebind(struct nva *nva, struct port *port)
         nve = a ? a->nve : NULL;
     }
     if (nve != port->place.nve) {
+        port->closed = false;
         wiring_place_port(&nva->topology, port, nve);
         nva_write_port(nva, port);
+        nva_mig_try(nva, port->name);
     } else {
         wiring_port_changed(&nva->topology, port);
     }

@@ -20,6 +20,12 @@ VLOG_DEFINE_THIS_MODULE(nva_move);
 
 static const struct move_class move_class;
 
+static bool
+is_word(const char *s, const char *word)
+{
+    return !strcmp(s, word);
+}
+
 struct mig *
 nva_mig_find(const struct nva *nva, uint64_t id)
 {
@@ -66,6 +72,14 @@ write_move(const struct mig *mig, struct db_migration_status *status)
         smap_add_format(&status->counters, "redirected-bytes", "%"PRIu64,
                         move->redirected_bytes);
     }
+    if (move->hold == MOVE_PAUSED && move->times[MOVE_COMMITTED_OLD]) {
+        smap_add_format(&status->counters, "lost-at-old", "%"PRIu64,
+                        move->at_old.n_packets);
+    }
+    if (move->hold && move->migration.phase == MIGRATION_CANCELLED) {
+        smap_add_format(&status->counters, "lost-in-queue", "%"PRIu64,
+                        move->at_new.n_packets);
+    }
     smap_add_format(&status->counters, "peers", "%"PRIuSIZE, move->n_peers);
     if (!migration_is_over(&move->migration)) {
         move_get_waiting(move, &status->waiting_for);
@@ -90,6 +104,9 @@ write_row(struct mig *mig, const char *phase, const char *error)
         write_move(mig, &status);
     } else {
         put_number(&status.times, "requested", mig->requested);
+        if (is_word(phase, "requested")) {
+            sset_add(&status.waiting_for, mig->new_nve);
+        }
     }
     seqno = db_write_migration(mig->nva->db, &mig->uuid, &status);
     smap_destroy(&status.times);
@@ -120,14 +137,34 @@ set_over(struct mig *mig)
     }
 }
 
-/* The migration of 'mig' cannot even begin. */
+/* Opens or closes the old place of a cold migration. */
+static void
+set_closed(struct mig *mig, bool closed)
+{
+    struct port *port = topology_find_port(&mig->nva->topology, mig->port);
+
+    if (mig->kind == MIG_COLD && port && port->closed != closed) {
+        port->closed = closed;
+        wiring_port_changed(&mig->nva->topology, port);
+        nva_write_port(mig->nva, port);
+    }
+}
+
+/* The migration of 'mig' ends before it has begun. */
+static void
+end_early(struct mig *mig, const char *phase, const char *error)
+{
+    set_closed(mig, false);
+    write_row(mig, phase, error);
+    set_over(mig);
+}
+
 static void
 give_up(struct mig *mig, const char *error)
 {
     VLOG_WARN("migration of %s to %s failed: %s", mig->port, mig->new_nve,
               error);
-    write_row(mig, "failed", error);
-    set_over(mig);
+    end_early(mig, "failed", error);
 }
 
 /* Callbacks of move.h. */
@@ -211,8 +248,11 @@ start_move(struct mig *mig, struct port *port, struct nve *nve, bool is_cut)
         .id = mig->id,
         .port = port,
         .new_nve = nve,
-        .immediate = mig->immediate,
+        .trigger = (mig->kind == MIG_WARM ? MOVE_ON_WORD
+                    : mig->immediate ? MOVE_ON_READY : MOVE_ON_ANNOUNCE),
+        .patient = mig->kind != MIG_HOT,
         .is_cut = is_cut,
+        .hold = mig->was_held ? MOVE_PAUSED : MOVE_NOT_HELD,
     };
 
     free(mig->old_nve);
@@ -238,11 +278,29 @@ try_start(struct mig *mig)
         return;
     }
     lacks = check_start(mig, &port, &nve);
-    if (!lacks && port->place.nve == nve) {
+    if (mig->kind == MIG_COLD && port && port->place.nve && !port->move
+        && !mig->old_nve[0]) {
+        free(mig->old_nve);
+        mig->old_nve = xstrdup(port->place.nve->name);
+    }
+
+    if (mig->kind == MIG_COLD && port && port->place.nve && !port->move
+        && strcmp(port->place.nve->name, mig->old_nve)) {
+        /* Its old interface went away and it started elsewhere. */
+        end_early(mig, "done", NULL);
+    } else if (!lacks && port->place.nve == nve) {
         give_up(mig, "the port is already there");
     } else if (!lacks) {
+        set_closed(mig, true);
         start_move(mig, port, nve, false);
-    } else if (clock_msec() >= mig->start_by) {
+    } else if (port && port->move && port->move->id != mig->id) {
+        move_hurry(port->move, clock_msec(), clock_wall_usec());
+    } else if (mig->kind == MIG_COLD && port && !port->closed) {
+        set_closed(mig, true);
+        write_row(mig, "requested", NULL);
+    }
+    if (!mig->move && !mig->over && mig->kind == MIG_HOT
+        && clock_msec() >= mig->start_by) {
         char *error = xasprintf("%s -> %s: %s", mig->port, mig->new_nve,
                                 lacks);
 
@@ -269,10 +327,47 @@ resume(struct mig *mig)
     }
 }
 
-static bool
-is_word(const char *s, const char *word)
+/* Carries 'mig->request' out as soon as that is possible. */
+static void
+run_request(struct mig *mig)
 {
-    return !strcmp(s, word);
+    const char *request = mig->request ? mig->request : "";
+    struct move *move = mig->move;
+    long long int now = clock_msec();
+    long long int wall = clock_wall_usec();
+
+    if (mig->requested_done || mig->over) {
+        return;
+    }
+    if (is_word(request, "activate")) {
+        if (move) {
+            mig->requested_done = true;
+            move_trigger(move, "activate", now, wall);
+        }
+    } else if (is_word(request, "hold") || is_word(request, "paused")) {
+        if (move && !migration_is_revocable(&move->migration)) {
+            mig->requested_done = true;
+        } else if (move && migration_expects(&move->migration,
+                                             MIGRATION_EV_HOLD)
+                   && move->migration.phase == MIGRATION_PREPARED) {
+            mig->requested_done = true;
+            move_hold(move, (is_word(request, "hold") ? MOVE_HOLD
+                             : MOVE_PAUSED), now, wall);
+        }
+    } else if (is_word(request, "cancel")) {
+        if (!move) {
+            mig->requested_done = true;
+            end_early(mig, "cancelled", "cancelled on request");
+        } else if (move_cancel(move, "cancelled on request", now,
+                               wall)) {
+            mig->requested_done = true;
+        } else if (move->migration.phase >= MIGRATION_DRAINING) {
+            mig->requested_done = true;
+            VLOG_WARN("migration of %s: too late to cancel, it is in phase "
+                      "%s", mig->port,
+                      migration_phase_to_string(move->migration.phase));
+        }
+    }
 }
 
 static void
@@ -283,25 +378,40 @@ handle_request(struct mig *mig, const char *request)
     }
     free(mig->request);
     mig->request = xstrdup(request);
-    if (is_word(request, "activate")) {
-        if (mig->move) {
-            move_trigger(mig->move, "activate", clock_msec(),
-                         clock_wall_usec());
-        }
-    } else if (is_word(request, "cancel")) {
-        if (!mig->move) {
-            write_row(mig, "cancelled", "cancelled on request");
-            set_over(mig);
-        } else if (!move_cancel(mig->move, "cancelled on request",
-                                clock_msec())) {
-            VLOG_WARN("migration of %s: too late to cancel, it is in phase "
-                      "%s", mig->port,
-                      migration_phase_to_string(mig->move->migration.phase));
-        }
-    } else if (request[0]) {
-        VLOG_WARN("migration of %s: request \"%s\" is not supported",
-                  mig->port, request);
+    mig->requested_done = false;
+    run_request(mig);
+}
+
+/* The hypervisor of 'nve' says 'word' about the VM of port 'port_name', in
+ * external_ids:nva-vm of its interface. */
+void
+nva_mig_word(struct nva *nva, const struct nve *nve, const char *port_name,
+             const char *word)
+{
+    struct port *port = topology_find_port(&nva->topology, port_name);
+    struct move *move = port ? port->move : NULL;
+    struct mig *mig = move ? nva_mig_find(nva, move->id) : NULL;
+
+    if (!mig || mig->over || !word) {
+        return;
     }
+    if (nve == move->old_nve && (is_word(word, "hold")
+                                 || is_word(word, "paused"))) {
+        handle_request(mig, word);
+    } else if (nve == move->new_nve && is_word(word, "running")) {
+        handle_request(mig, "activate");
+    } else {
+        VLOG_WARN("%s: external_ids:nva-vm=%s of port %s is ignored: it may "
+                  "be \"hold\" or \"paused\" at the old NVE of a move, and "
+                  "\"running\" at the new one", nve->name, word, port_name);
+    }
+}
+
+static enum mig_kind
+kind_from_string(const char *kind)
+{
+    return (is_word(kind, "warm") ? MIG_WARM
+            : is_word(kind, "cold") ? MIG_COLD : MIG_HOT);
 }
 
 void
@@ -323,18 +433,27 @@ nva_mig_row(struct nva *nva, const struct db_migration *row)
         mig->port = xstrdup(row->port);
         mig->new_nve = xstrdup(row->new_nve);
         mig->old_nve = xstrdup(row->old_nve);
+        mig->kind = kind_from_string(row->kind);
         mig->immediate = is_word(row->trigger, "now");
+        mig->was_held = (phase >= MIGRATION_CUTOVER_NEW
+                         && phase < MIGRATION_DRAINING
+                         && (is_word(row->request, "hold")
+                             || is_word(row->request, "paused")
+                             || is_word(row->phase, "held")));
         mig->start_by = clock_msec() + START_TIMEOUT_MS;
         mig->requested = clock_wall_usec();
         hmap_insert(&nva->migs, &mig->node, hash_uint64(id));
         nva->n_starting++;
-        if (row->kind[0] && !is_word(row->kind, "hot")) {
-            give_up(mig, "this kind is not supported yet; use kind=hot");
-        } else if (phase >= MIGRATION_CUTOVER) {
+        if (phase >= MIGRATION_CUTOVER_NEW) {
             resume(mig);
         } else {
             try_start(mig);
         }
+    }
+    if (!mig->over && !mig->move && strcmp(mig->new_nve, row->new_nve)) {
+        free(mig->new_nve);
+        mig->new_nve = xstrdup(row->new_nve);
+        mig->nva->migs_dirty = true;
     }
     if (!mig->over) {
         handle_request(mig, row->request);
@@ -350,7 +469,7 @@ end_move(struct mig *mig, const char *reason)
     if (!move) {
         give_up(mig, reason);
     } else if (migration_is_revocable(&move->migration)) {
-        move_fail(move, reason, clock_msec());
+        move_fail(move, reason, clock_msec(), clock_wall_usec());
     } else if (!migration_is_over(&move->migration)) {
         /* Completes it, without waiting for anything. */
         struct port *port = move->port;
@@ -482,12 +601,14 @@ mig_run(struct mig *mig, long long int now)
         mig->trigger = false;
         move_trigger(mig->move, "data path", now, clock_wall_usec());
     }
+    run_request(mig);
     if (mig->move) {
         write_row(mig, NULL, NULL);
     }
     if (mig->over) {
         struct nva *nva = mig->nva;
 
+        set_closed(mig, false);
         if (mig->move) {
             const char *error = mig->move->error;
             struct port *port;

@@ -62,6 +62,10 @@ struct session {
     bool owes;                  /* --wait=nve waits for it. */
 };
 
+/* V9.  A hot VM runs until the cut-over.  The new place of a warm one is ready
+ * and kept in step until a word.  A cold one is stopped. */
+enum mig_kind { MIG_HOT, MIG_WARM, MIG_COLD };
+
 /* A row of Migration that is not history. */
 struct mig {
     struct hmap_node node;      /* In nva's 'migs', by 'id'. */
@@ -70,7 +74,10 @@ struct mig {
     struct uuid uuid;
     uint64_t id;
     char *port, *new_nve, *old_nve, *request;
-    bool immediate;
+    enum mig_kind kind;
+    bool immediate;             /* trigger=now. */
+    bool requested_done;        /* 'request' has been carried out. */
+    bool was_held;              /* So it was before a restart. */
     struct move *move;          /* Null until it can start. */
     long long int start_by;     /* When to give up waiting for that. */
     long long int requested;    /* µs since the epoch. */
@@ -143,6 +150,8 @@ void nva_mig_nve_gone(struct nva *, struct nve *);
 void nva_mig_written(struct nva *, uint64_t seqno);
 void nva_mig_member(struct nva *, struct member *, bool joined);
 bool nva_mig_found(struct nva *, struct nve *, uint64_t cookie);
+void nva_mig_word(struct nva *, const struct nve *, const char *port_name,
+                  const char *word);
 void nva_mig_packet_in(struct nva *, struct nve *, uint64_t cookie,
                        const char *by);
 void nva_migs_run(struct nva *, long long int now);

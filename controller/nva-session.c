@@ -370,7 +370,12 @@ os_counted(struct ofsync *os OVS_UNUSED, uint64_t cookie, uint64_t n_packets,
     struct session *s = s_;
     struct mig *mig = nva_mig_find(s->nva, cookie_id(cookie));
 
-    if (mig && mig->move) {
+    if (!mig || !mig->move) {
+        return;
+    } else if (cookie_kind(cookie) == COOKIE_MOVE) {
+        move_delivered(mig->move, s->nve, n_packets, clock_msec(),
+                       clock_wall_usec());
+    } else {
         move_counted(mig->move, n_packets, n_bytes, clock_msec(),
                      clock_wall_usec());
     }

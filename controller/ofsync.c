@@ -18,6 +18,7 @@
 #include "openvswitch/ofp-flow.h"
 #include "openvswitch/ofp-meter.h"
 #include "openvswitch/ofp-msgs.h"
+#include "openvswitch/ofp-port.h"
 #include "openvswitch/ofp-util.h"
 #include "openvswitch/vlog.h"
 #include "svec.h"
@@ -552,6 +553,16 @@ handle_count(struct ofsync *os, struct ofsync_request *req,
                            stats.byte_in_count, os->aux);
     }
     ofpbuf_uninit(&bands);
+
+    if (type == OFPTYPE_PORT_STATS_REPLY) {
+        struct ofputil_port_stats port;
+
+        msg = ofpbuf_const_initializer(oh, ntohs(oh->length));
+        if (!ofputil_decode_port_stats(&port, &msg)) {
+            os->class->counted(os, req->cookie, port.stats.tx_packets,
+                               port.stats.tx_bytes, os->aux);
+        }
+    }
     ofsync_request_remove__(os, req);
 }
 
@@ -603,20 +614,35 @@ ofsync_handle(struct ofsync *os, const struct ofp_header *oh)
 
 /* Counters. */
 
+/* Sends 'request', whose answer is a counter, on behalf of 'cookie'. */
+static void
+count(struct ofsync *os, uint64_t cookie, struct ofpbuf *request)
+{
+    struct ofsync_request *req;
+
+    if (os->state == OFSYNC_UP) {
+        req = ofsync_request_add__(os, OFSYNC_REQ_COUNT,
+                                   ((struct ofp_header *) request->data)->xid);
+        req->cookie = cookie;
+        ofsync_send__(os, request);
+    } else {
+        ofpbuf_delete(request);
+    }
+}
+
 void
 ofsync_count(struct ofsync *os, uint64_t cookie, uint32_t meter)
 {
-    struct ofsync_request *req;
-    struct ofpbuf *b;
+    count(os, cookie, ofputil_encode_meter_request(OFP15_VERSION,
+                                                   OFPUTIL_METER_STATS,
+                                                   meter));
+}
 
-    if (os->state == OFSYNC_UP) {
-        b = ofputil_encode_meter_request(OFP15_VERSION, OFPUTIL_METER_STATS,
-                                         meter);
-        req = ofsync_request_add__(os, OFSYNC_REQ_COUNT,
-                                   ((struct ofp_header *) b->data)->xid);
-        req->cookie = cookie;
-        ofsync_send__(os, b);
-    }
+void
+ofsync_count_port(struct ofsync *os, uint64_t cookie, ofp_port_t ofport)
+{
+    count(os, cookie, ofputil_encode_dump_ports_request(OFP15_VERSION,
+                                                        ofport));
 }
 
 size_t

@@ -22,6 +22,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include "openvswitch/types.h"
 
 struct ds;
 struct flow;
@@ -65,7 +66,7 @@ struct ofsync_class {
     bool (*keep)(struct ofsync *, const struct ofputil_flow_stats *,
                  void *aux);
 
-    /* Answers ofsync_count() for 'cookie'. */
+    /* Answers ofsync_count() or ofsync_count_port() for 'cookie'. */
     void (*counted)(struct ofsync *, uint64_t cookie, uint64_t n_packets,
                     uint64_t n_bytes, void *aux);
 
@@ -118,6 +119,10 @@ bool ofsync_is_synced(const struct ofsync *);
  * by up to a revalidation, and what passed before a flow changed is counted by
  * the new one.  Nothing is answered if the switch is away. */
 void ofsync_count(struct ofsync *, uint64_t cookie, uint32_t meter);
+
+/* Asks how many packets have been delivered to port 'ofport', likewise.  The
+ * number of bytes is answered, too. */
+void ofsync_count_port(struct ofsync *, uint64_t cookie, ofp_port_t ofport);
 
 /* Number of flows that are wanted.  O(units). */
 size_t ofsync_count_flows(const struct ofsync *);

@@ -58,69 +58,83 @@ put_learn_remote(struct ds *s, enum flow_place place, const struct nve *nve,
     }
 }
 
-/* Appends to 'fl' what happens with what the VM sends from 'ofport' before the
- * cut-over. */
+/* Appends to 'fl' that what the VM sends from 'ofport' is announced to all
+ * other NVEs, if 'announce', and to the controller, if 'punt'.  Now and then
+ * is enough to tell, and to tell again if it was lost.  This is in a table of
+ * its own and the last step, because a meter drops all that follows. */
 static void
-add_activation(struct flow_list *fl, uint64_t id, ofp_port_t ofport,
-               bool punt)
+add_announce(struct flow_list *fl, uint64_t cookie, ofp_port_t ofport,
+             bool announce, bool punt)
 {
-    uint64_t cookie = cookie_make(COOKIE_MOVE, id);
     struct ds m = DS_EMPTY_INITIALIZER;
     struct ds a = DS_EMPTY_INITIALIZER;
+    struct ds c = DS_EMPTY_INITIALIZER;
 
-    flow_list_add(fl, FLOW_TABLE_ACTIVATION, FLOW_PRIO_NORMAL, cookie,
-                  fmt(&m, "in_port=%"PRIu32, ofport),
-                  "clone(resubmit(,%d)),resubmit(,%d)",
-                  FLOW_TABLE_RESPONDER_LIMIT, FLOW_TABLE_ANNOUNCE);
-
-    /* Now and then is enough to tell, and to tell again if it was lost.  This
-     * is in a table of its own and the last step, because a meter drops all
-     * that follows. */
     fl->meter.id = ACTIVATION_METER_BASE + ofp_to_u16(ofport);
     fl->meter.rate = ACTIVATION_METER_RATE;
     fl->meter.burst = 1;
+
+    /* The controller comes last: it has time, the other NVEs have not. */
+    if (announce) {
+        fmt(&a, ",set_field:"FLOW_ANNOUNCE_MAC"->eth_dst,resubmit(,%d)",
+            FLOW_TABLE_FLOOD_REMOTE);
+    }
     if (punt) {
-        fmt(&a, ",controller(max_len=128,userdata=%02x)",
+        fmt(&c, ",controller(max_len=128,userdata=%02x)",
             PIPELINE_PUNT_ACTIVATION);
     }
-
-    /* A broadcast has reached everybody by itself. */
-    if (punt) {
-        flow_list_add(fl, FLOW_TABLE_ANNOUNCE, FLOW_PRIO_OVERRIDE, cookie,
-                      fmt(&m, "in_port=%"PRIu32",dl_dst=ff:ff:ff:ff:ff:ff",
-                          ofport),
-                      "meter:%"PRIu32"%s", fl->meter.id, ds_cstr(&a));
-    } else {
-        flow_list_add(fl, FLOW_TABLE_ANNOUNCE, FLOW_PRIO_OVERRIDE, cookie,
-                      fmt(&m, "in_port=%"PRIu32",dl_dst=ff:ff:ff:ff:ff:ff",
-                          ofport), "drop");
-    }
     flow_list_add(fl, FLOW_TABLE_ANNOUNCE, FLOW_PRIO_NORMAL, cookie,
-                  fmt(&m, "in_port=%"PRIu32, ofport),
-                  "meter:%"PRIu32",set_field:"FLOW_ANNOUNCE_MAC"->eth_dst,"
-                  "resubmit(,%d)%s", fl->meter.id, FLOW_TABLE_FLOOD_REMOTE,
-                  ds_cstr(&a));
+                  fmt(&m, "in_port=%"PRIu32, ofport), "meter:%"PRIu32"%s%s",
+                  fl->meter.id, ds_cstr(&a), ds_cstr(&c));
+
+    /* A broadcast RARP, what QEMU says for a VM, has reached everybody by
+     * itself.  An ARP request has not if it was answered here. */
+    flow_list_add(fl, FLOW_TABLE_ANNOUNCE, FLOW_PRIO_OVERRIDE, cookie,
+                  fmt(&m, "in_port=%"PRIu32",rarp,dl_dst=ff:ff:ff:ff:ff:ff",
+                      ofport), "meter:%"PRIu32"%s", fl->meter.id,
+                  ds_cstr(&c));
     ds_destroy(&m);
     ds_destroy(&a);
+    ds_destroy(&c);
+}
+
+/* Appends to 'fl' that packets from 'ofport' go on and then to announce. */
+static void
+add_activation(struct flow_list *fl, int priority, uint64_t cookie,
+               ofp_port_t ofport)
+{
+    struct ds m = DS_EMPTY_INITIALIZER;
+
+    flow_list_add(fl, FLOW_TABLE_ACTIVATION, priority, cookie,
+                  fmt(&m, "in_port=%"PRIu32, ofport),
+                  "clone(resubmit(,%d)),resubmit(,%d)",
+                  FLOW_TABLE_RESPONDER_LIMIT, FLOW_TABLE_ANNOUNCE);
+    ds_destroy(&m);
 }
 
 struct flow_list *
 pipeline_move_arrival(const struct port *port, uint64_t id, ofp_port_t ofport,
                       enum pipeline_arrival arrival)
 {
+    uint64_t cookie = cookie_make(COOKIE_MOVE, id);
     struct flow_list *fl = flow_list_create();
     struct ds m = DS_EMPTY_INITIALIZER;
 
     /* Who has switched already finds the VM here. */
-    flow_list_add(fl, FLOW_TABLE_MAPPING, FLOW_PRIO_OVERRIDE,
-                  cookie_make(COOKIE_MOVE, id),
+    flow_list_add(fl, FLOW_TABLE_MAPPING, FLOW_PRIO_OVERRIDE, cookie,
                   fmt(&m, REG_ORIGIN"=%d,metadata=%"PRIu32
                       ",dl_dst="ETH_ADDR_FMT, FLOW_FROM_TUNNEL,
                       port->vn->vni, ETH_ADDR_ARGS(port->mac)),
                   "set_field:%d->"REG_PLACE",set_field:%"PRIu32"->"REG_PORT,
                   FLOW_PLACE_LOCAL, ofport);
-    if (arrival != PIPELINE_ARRIVAL_UNHEARD) {
-        add_activation(fl, id, ofport, arrival == PIPELINE_ARRIVAL_PUNTED);
+    if (arrival == PIPELINE_ARRIVAL_UNHEARD) {
+        /* Whoever speaks here is not the VM, or too early. */
+        flow_list_add(fl, FLOW_TABLE_ACTIVATION, FLOW_PRIO_NORMAL, cookie,
+                      fmt(&m, "in_port=%"PRIu32, ofport), "drop");
+    } else {
+        add_activation(fl, FLOW_PRIO_NORMAL, cookie, ofport);
+        add_announce(fl, cookie, ofport, true,
+                     arrival == PIPELINE_ARRIVAL_PUNTED);
     }
     ds_destroy(&m);
     return flow_list_finish(fl);
@@ -130,14 +144,10 @@ struct flow_list *
 pipeline_move_mark(uint64_t id, ofp_port_t ofport)
 {
     struct flow_list *fl = flow_list_create();
-    struct ds m = DS_EMPTY_INITIALIZER;
 
-    /* What happens without it, too. */
-    flow_list_add(fl, FLOW_TABLE_ACTIVATION, FLOW_PRIO_LEARNED,
-                  cookie_make(COOKIE_LEARNED, id),
-                  fmt(&m, "in_port=%"PRIu32, ofport), "resubmit(,%d)",
-                  FLOW_TABLE_RESPONDER_LIMIT);
-    ds_destroy(&m);
+    add_activation(fl, FLOW_PRIO_LEARNED, cookie_make(COOKIE_LEARNED, id),
+                   ofport);
+    add_announce(fl, cookie_make(COOKIE_MOVE, id), ofport, false, true);
     return flow_list_finish(fl);
 }
 

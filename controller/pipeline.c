@@ -602,7 +602,7 @@ add_responder_limit(struct flow_list *fl, const struct port *port,
 
 struct flow_list *
 pipeline_port_local(const struct port *port, ofp_port_t ofport,
-                    const struct nve *elsewhere, int ip)
+                    const struct nve *there, int ip, bool closed)
 {
     uint64_t cookie = cookie_make(COOKIE_PORT, port->id);
     struct flow_list *fl = flow_list_create();
@@ -621,14 +621,17 @@ pipeline_port_local(const struct port *port, ofp_port_t ofport,
                   fmt(&m, "in_port=%"PRIu32","REG_PORT"=%"PRIu32, ofport,
                       ofport), "drop");
 
-    if (!elsewhere) {
+    if (there) {
+        if (ip >= 0) {
+            add_remote_mapping(fl, port, there, ip);
+        }
+    } else {
         flow_list_add(fl, FLOW_TABLE_MAPPING, FLOW_PRIO_NORMAL, cookie,
                       fmt(&m, "metadata=%"PRIu32",dl_dst="ETH_ADDR_FMT,
                           port->vn->vni, ETH_ADDR_ARGS(port->mac)),
                       "set_field:%d->"REG_PLACE",set_field:%"PRIu32
-                      "->"REG_PORT, FLOW_PLACE_LOCAL, ofport);
-    } else if (ip >= 0) {
-        add_remote_mapping(fl, port, elsewhere, ip);
+                      "->"REG_PORT,
+                      closed ? FLOW_PLACE_CLOSED : FLOW_PLACE_LOCAL, ofport);
     }
     ds_destroy(&m);
     return flow_list_finish(fl);

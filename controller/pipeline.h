@@ -50,18 +50,20 @@ struct flow_list *pipeline_flood_remote(const struct vn *,
 struct flow_list *pipeline_port_remote(const struct port *,
                                        const struct nve *, int ip);
 
-/* 'port' is here, at 'ofport'.  If 'elsewhere' is nonnull, then the interface
- * here may send but the port is there, at its address 'ip': here is the new
- * NVE before the cut-over of a move, or the old one after it. */
+/* 'port' has the interface 'ofport' here.  If 'there' is nonnull, then it may
+ * send from here but is there, at address 'ip': here is the new NVE before the
+ * cut-over of a move, or the old one after it.  If 'closed', its VM is stopped
+ * and nothing is delivered (V9). */
 struct flow_list *pipeline_port_local(const struct port *, ofp_port_t ofport,
-                                      const struct nve *elsewhere, int ip);
+                                      const struct nve *there, int ip,
+                                      bool closed);
 
 /* A move of 'port', whose migration has id 'id'. */
 
 /* At the new NVE, before the cut-over: what others send here reaches 'ofport',
  * and what 'port' sends from there tells all others. */
 enum pipeline_arrival {
-    PIPELINE_ARRIVAL_UNHEARD,   /* Nobody is told. */
+    PIPELINE_ARRIVAL_UNHEARD,   /* It is dropped. */
     PIPELINE_ARRIVAL_ANNOUNCED, /* All other NVEs are told. */
     PIPELINE_ARRIVAL_PUNTED     /* So is the controller. */
 };
@@ -69,8 +71,10 @@ struct flow_list *pipeline_move_arrival(const struct port *, uint64_t id,
                                         ofp_port_t ofport,
                                         enum pipeline_arrival);
 
-/* At the new NVE from the cut-over on: the mark by which a controller that
- * has been restarted knows that the commit point has been passed. */
+/* At the new NVE from the cut-over on: the controller hears the VM, for which
+ * it may have to wait after a hold.  This is also the mark by which a
+ * controller that has been restarted knows that the commit point has been
+ * passed. */
 struct flow_list *pipeline_move_mark(uint64_t id, ofp_port_t ofport);
 
 /* At an NVE other than 'new', before the cut-over: hearing the VM from 'new'

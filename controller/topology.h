@@ -109,6 +109,7 @@ struct port {
     bool security;              /* Only its own addresses (V12, A7). */
 
     struct place place;
+    bool closed;                /* Its VM there is stopped (V9). */
     struct move *move;          /* The move that it is on, or null. */
 };
 

@@ -87,7 +87,16 @@ is_after(const struct port *port, const struct nve *nve)
 {
     const struct move *move = port->move;
 
-    return move && (nve == move->new_nve ? move->cut_new : move->cut_rest);
+    return move && (nve == move->new_nve ? move->cut_new
+                    : nve == move->old_nve ? move->cut_old
+                    : move->cut_peers);
+}
+
+/* Returns true if nothing is delivered to 'port' although it is at 'place'. */
+static bool
+is_closed(const struct port *port, const struct place *place)
+{
+    return port->closed && place == &port->place;
 }
 
 struct flow_list *
@@ -105,11 +114,12 @@ wiring_port_list(struct topology *t, struct port *port, struct nve *nve,
     if (!a) {
         return flow_list_ref(remote_list(port, place, nve));
     } else if (nve == place->nve) {
-        return pipeline_port_local(port, a->ofport, NULL, -1);
+        return pipeline_port_local(port, a->ofport, NULL, -1,
+                                   is_closed(port, place));
     } else {
         int ip = (place->nve ? topology_tunnel_address(nve, place->nve) : -1);
 
-        return pipeline_port_local(port, a->ofport, place->nve, ip);
+        return pipeline_port_local(port, a->ofport, place->nve, ip, false);
     }
 }
 
@@ -148,9 +158,10 @@ wiring_flood_local_list(struct topology *t, struct nve *nve,
     if (m) {
         HMAP_FOR_EACH (p, node, &m->ports) {
             bool cut = p->port == moved ? after : is_after(p->port, nve);
+            struct place *place = place_of(p->port, cut);
             struct attachment *a;
 
-            if (place_of(p->port, cut)->nve != nve) {
+            if (place->nve != nve || is_closed(p->port, place)) {
                 continue;
             }
             a = topology_find_attachment(t, p->port->name, nve);

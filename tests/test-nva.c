@@ -101,7 +101,7 @@ test_pipeline(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
         vn, hv1, (const struct nve *const []) { hv2 }, 1));
     print_list("port-remote", pipeline_port_remote(port, hv2, 0));
     print_list("port-local", pipeline_port_local(port, u16_to_ofp(10),
-                                                 NULL, -1));
+                                                 NULL, -1, false));
     print_list("arrival",
                pipeline_move_arrival(port, 0x41, u16_to_ofp(10),
                                      PIPELINE_ARRIVAL_PUNTED));

@@ -405,7 +405,7 @@ step_move(struct world *w, int i, struct nve *nve)
     struct move *move = w->moves[i];
     struct move_config config = {
         .id = w->next_id++, .port = port, .new_nve = nve,
-        .immediate = !rnd(4),
+        .trigger = rnd(4) ? MOVE_ON_ANNOUNCE : MOVE_ON_READY,
     };
 
     if (!move) {
@@ -417,12 +417,15 @@ step_move(struct world *w, int i, struct nve *nve)
     } else if (migration_is_over(&move->migration)) {
         move_destroy(move);
         w->moves[i] = NULL;
+    } else if (!rnd(4)) {
+        say(w, "hold the move of %s", port->name);
+        move_hold(move, rnd(2) ? MOVE_HOLD : MOVE_PAUSED, w->now, 0);
     } else if (rnd(3)) {
         say(w, "trigger the move of %s", port->name);
         move_trigger(move, "test", w->now, 0);
-    } else if (migration_is_revocable(&move->migration)) {
+    } else if (migration_expects(&move->migration, MIGRATION_EV_CANCEL)) {
         say(w, "cancel the move of %s", port->name);
-        move_cancel(move, "test", w->now);
+        move_cancel(move, "test", w->now, 0);
     }
 }
 
@@ -643,7 +646,8 @@ settle(struct world *w, struct ds *out)
     }
     for (int i = 0; i < N_PORTS; i++) {
         if (w->ports[i] && w->ports[i]->move
-            && !migration_is_revocable(&w->ports[i]->move->migration)) {
+            && !migration_is_revocable(&w->ports[i]->move->migration)
+            && w->ports[i]->move->migration.phase != MIGRATION_HELD) {
             move_format(w->ports[i]->move, out, w->now);
             ds_put_cstr(out, ": not over\n");
         }

@@ -259,14 +259,16 @@ nva_ctl_migration_is_active(const struct nvarec_migration *m)
 const struct nvarec_migration *
 nva_ctl_find_active_migration(struct ctl_context *ctx, const char *port)
 {
+    const struct nvarec_migration *found = NULL;
     const struct nvarec_migration *m;
 
     NVAREC_MIGRATION_FOR_EACH (m, ctx->idl) {
-        if (!strcmp(m->port, port) && nva_ctl_migration_is_active(m)) {
-            return m;
+        if (!strcmp(m->port, port) && nva_ctl_migration_is_active(m)
+            && (!found || strcmp(nva_ctl_migration_phase(m), "draining"))) {
+            found = m;
         }
     }
-    return NULL;
+    return found;
 }
 
 char *

@@ -24,41 +24,67 @@ pre_migrate(struct ctl_context *ctx)
     ovsdb_idl_add_column(ctx->idl, &nvarec_port_col_nve);
     ovsdb_idl_add_column(ctx->idl, &nvarec_port_col_state);
     ovsdb_idl_add_column(ctx->idl, &nvarec_migration_col_new_nve);
+    ovsdb_idl_add_column(ctx->idl, &nvarec_migration_col_old_nve);
+    ovsdb_idl_add_column(ctx->idl, &nvarec_migration_col_kind);
+    ovsdb_idl_add_column(ctx->idl, &nvarec_migration_col_request);
 }
 
-/* Checks that 'port' can start to move to 'nve', and makes the transaction
- * fail if what was checked changes before it is committed. */
+static bool
+is_switched(const struct nvarec_migration *m)
+{
+    return (!strcmp(m->phase, "cutover") || !strcmp(m->phase, "held")
+            || !strcmp(m->phase, "draining"));
+}
+
+/* Returns true if the VM runs at the new place of 'm', so that it may move on
+ * although traces of 'm' are left. */
+static bool
+has_arrived(const struct nvarec_migration *m)
+{
+    return (!strcmp(m->phase, "draining")
+            || (!strcmp(m->phase, "cutover") && strcmp(m->request, "hold")
+                && strcmp(m->request, "paused")));
+}
+
+/* Checks that 'port', whose last migration under way is 'before' (null if
+ * there is none), can start to move to 'nve', and makes the transaction fail
+ * if what was checked changes before it is committed. */
 static bool
 check_move(struct ctl_context *ctx, const struct nvarec_port *port,
-           const struct nvarec_nve *nve)
+           const struct nvarec_nve *nve,
+           const struct nvarec_migration *before, bool cold)
 {
-    const struct nvarec_migration *m;
+    const char *place = (before ? before->new_nve
+                         : port->nve ? port->nve : "");
 
-    m = nva_ctl_find_active_migration(ctx, port->name);
-    if (m) {
-        char *id = nva_ctl_migration_id(ctx, &m->header_.uuid);
+    if (before && !has_arrived(before)) {
+        char *id = nva_ctl_migration_id(ctx, &before->header_.uuid);
         ctl_error(ctx, "port %s is moving to NVE %s already; \"nva-ctl "
                   "migrate-wait %s\" waits for the end",
-                  port->name, m->new_nve, id);
+                  port->name, before->new_nve, id);
         free(id);
-    } else if (!strcmp(port->state, "moving")) {
+    } else if (!before && !strcmp(port->state, "moving")) {
         ctl_error(ctx, "port %s is moving already; \"nva-ctl migrate-list\" "
                   "lists moves", port->name);
-    } else if (!port->nve) {
+    } else if (!place[0]) {
         ctl_error(ctx, "port %s is bound to no NVE, so there is nothing to "
                   "move; start its VM where it is wanted", port->name);
-    } else if (!strcmp(port->nve, nve->name)) {
+    } else if (!strcmp(place, nve->name)) {
         ctl_error(ctx, "port %s is at NVE %s already; give another NVE",
                   port->name, nve->name);
-    } else if (!nve->connected) {
+    } else if (!nve->connected && !cold) {
         ctl_error(ctx, "NVE %s is not connected; \"nva-ctl nve-list\" lists "
                   "those that are", nve->name);
     }
     if (ctx->error) {
         return false;
     }
-    nvarec_port_verify_nve(port);
-    nvarec_port_verify_state(port);
+    if (before) {
+        nvarec_migration_verify_phase(before);
+    } else {
+        nvarec_port_verify_nve(port);
+        nvarec_port_verify_state(port);
+    }
     nvarec_nve_verify_connected(nve);
     return true;
 }
@@ -77,12 +103,29 @@ cmd_migrate(struct ctl_context *ctx)
     if (!nve || !nva_ctl_take_opts(ctx, 3, opts, N, NULL)) {
         return;
     }
-    if (strcmp(opts[KIND].value, "hot")) {
-        ctl_error(ctx, "kind=%s is not supported yet by this version: use "
-                  "kind=hot", opts[KIND].value);
+
+    bool cold = !strcmp(opts[KIND].value, "cold");
+    if (!strcmp(opts[KIND].value, "warm")
+        && !strcmp(opts[TRIGGER].value, "now")) {
+        ctl_error(ctx, "kind=warm waits for \"nva-ctl migrate-activate %s\", "
+                  "so trigger=now contradicts it: leave one of them out",
+                  port->name);
         return;
     }
-    if (!check_move(ctx, port, nve)) {
+
+    const struct nvarec_migration *before;
+    before = nva_ctl_find_active_migration(ctx, port->name);
+    if (before && cold && !strcmp(before->kind, "cold")
+        && !strcmp(nva_ctl_migration_phase(before), "requested")
+        && strcmp(before->old_nve, nve->name)) {
+        /* The VM is stopped.  It is going to start somewhere else. */
+        nvarec_migration_verify_phase(before);
+        nvarec_migration_set_new_nve(before, nve->name);
+        ds_put_format(&ctx->output, UUID_FMT,
+                      UUID_ARGS(&before->header_.uuid));
+        return;
+    }
+    if (!check_move(ctx, port, nve, before, cold)) {
         return;
     }
 
@@ -108,6 +151,9 @@ post_migrate(struct ctl_context *ctx)
 
     const struct uuid *real = ovsdb_idl_txn_get_insert_uuid(ctx->txn,
                                                             &provisional);
+    if (!real && nvarec_migration_get_for_uuid(ctx->idl, &provisional)) {
+        real = &provisional;    /* It existed already. */
+    }
     if (real && !nva_ctl_context_cast(ctx)->dry_run) {
         char *id = nva_ctl_migration_id(ctx, real);
         ds_put_format(&ctx->output, "%s\n", id);
@@ -118,14 +164,6 @@ post_migrate(struct ctl_context *ctx)
 /* Requests: migrate-hold, migrate-paused, migrate-activate, migrate-cancel */
 
 static void
-cmd_migrate_unsupported(struct ctl_context *ctx)
-{
-    ctl_error(ctx, "%s is not supported yet by this version: use \"nva-ctl "
-              "migrate-activate PORT\" once the VM runs at the new NVE",
-              ctx->argv[0]);
-}
-
-static void
 pre_request(struct ctl_context *ctx)
 {
     nva_ctl_pre_port(ctx);
@@ -133,6 +171,8 @@ pre_request(struct ctl_context *ctx)
     ovsdb_idl_add_column(ctx->idl, &nvarec_migration_col_request);
     ovsdb_idl_add_column(ctx->idl, &nvarec_migration_col_old_nve);
     ovsdb_idl_add_column(ctx->idl, &nvarec_migration_col_new_nve);
+    ovsdb_idl_add_column(ctx->idl, &nvarec_migration_col_error);
+    ovsdb_idl_add_column(ctx->idl, &nvarec_migration_col_waiting_for);
 }
 
 /* Returns the migration under way of the port that the command names. */
@@ -151,10 +191,39 @@ get_active_migration(struct ctl_context *ctx)
     return m;
 }
 
-static bool
-is_switched(const struct nvarec_migration *m)
+static void
+report_cancelled(struct ctl_context *ctx, const struct nvarec_migration *m)
 {
-    return !strcmp(m->phase, "cutover") || !strcmp(m->phase, "draining");
+    ctl_error(ctx, "the migration of port %s is being cancelled; start "
+              "another one when that is done", m->port);
+}
+
+/* migrate-hold and migrate-paused: what is said of the VM is the last part of
+ * the command's name. */
+static void
+cmd_migrate_hold(struct ctl_context *ctx)
+{
+    const struct nvarec_migration *m = get_active_migration(ctx);
+    const char *word = strchr(ctx->argv[0], '-') + 1;
+
+    if (!m) {
+        return;
+    }
+    if (!strcmp(m->request, "cancel")) {
+        report_cancelled(ctx, m);
+    } else if (!strcmp(nva_ctl_migration_phase(m), "requested")) {
+        char *id = nva_ctl_migration_id(ctx, &m->header_.uuid);
+        ctl_error(ctx, "the migration of port %s is not prepared yet; "
+                  "\"nva-ctl migrate-wait %s prepared\" waits for that",
+                  m->port, id);
+        free(id);
+    } else {
+        if (!is_switched(m)) {
+            nvarec_migration_verify_request(m);
+            nvarec_migration_set_request(m, word);
+        }
+        nva_ctl_context_cast(ctx)->hold = m->header_.uuid;
+    }
 }
 
 static void
@@ -166,9 +235,8 @@ cmd_migrate_activate(struct ctl_context *ctx)
         return;
     }
     if (!strcmp(m->request, "cancel")) {
-        ctl_error(ctx, "the migration of port %s is being cancelled; start "
-                  "another one when that is done", m->port);
-    } else if (!is_switched(m)) {
+        report_cancelled(ctx, m);
+    } else if (!has_arrived(m)) {
         /* Otherwise an announcement of the VM has done it already. */
         nvarec_migration_verify_request(m);
         nvarec_migration_set_request(m, "activate");
@@ -183,7 +251,7 @@ cmd_migrate_cancel(struct ctl_context *ctx)
     if (!m) {
         return;
     }
-    if (is_switched(m)) {
+    if (has_arrived(m)) {
         ctl_error(ctx, "port %s has been switched to NVE %s already (phase "
                   "%s), which cannot be undone; move it back when it is done, "
                   "with \"nva-ctl migrate %s %s\"",
@@ -210,7 +278,7 @@ static int
 phase_rank(const char *phase)
 {
     static const char *const path[] = {
-        "requested", "prepared", "cutover", "draining", "done"
+        "requested", "prepared", "cutover", "held", "draining", "done"
     };
 
     for (size_t i = 0; i < ARRAY_SIZE(path); i++) {
@@ -221,10 +289,8 @@ phase_rank(const char *phase)
     return -1;
 }
 
-/* Describes in 'nctx' what migrate-wait waits for. */
-static void
-set_waiting(struct nva_ctl_context *nctx, const struct nvarec_migration *m,
-            const char *wanted)
+char *
+nva_ctl_describe_wait(const struct nvarec_migration *m, const char *wanted)
 {
     struct ds s = DS_EMPTY_INITIALIZER;
 
@@ -234,8 +300,7 @@ set_waiting(struct nva_ctl_context *nctx, const struct nvarec_migration *m,
         ds_put_format(&s, "%s%s", i ? ", " : ", waiting for ",
                       m->waiting_for[i]);
     }
-    free(nctx->waiting);
-    nctx->waiting = ds_steal_cstr(&s);
+    return ds_steal_cstr(&s);
 }
 
 static void
@@ -246,7 +311,7 @@ cmd_migrate_wait(struct ctl_context *ctx)
     if (phase_rank(wanted) < 0 && strcmp(wanted, "cancelled")
         && strcmp(wanted, "failed")) {
         ctl_error(ctx, "\"%s\" is not a phase; choose from requested, "
-                  "prepared, cutover, draining, done, cancelled, failed",
+                  "prepared, cutover, held, draining, done, cancelled, failed",
                   wanted);
         return;
     }
@@ -262,7 +327,10 @@ cmd_migrate_wait(struct ctl_context *ctx)
     if (!strcmp(phase, wanted) || (rank >= 0 && phase_rank(phase) > rank)) {
         ds_put_format(&ctx->output, "%s\n", phase);
     } else if (nva_ctl_migration_is_active(m)) {
-        set_waiting(nva_ctl_context_cast(ctx), m, wanted);
+        struct nva_ctl_context *nctx = nva_ctl_context_cast(ctx);
+
+        free(nctx->waiting);
+        nctx->waiting = nva_ctl_describe_wait(m, wanted);
         ctx->try_again = true;
     } else {
         ctl_error(ctx, "the migration of port %s %s%s%s", m->port,
@@ -385,9 +453,9 @@ cmd_migrate_list(struct ctl_context *ctx)
 const struct ctl_command_syntax nva_ctl_migrate_commands[] = {
     {"migrate", 2, INT_MAX, "PORT NEW_NVE [kind=KIND] [trigger=TRIGGER]",
      pre_migrate, cmd_migrate, post_migrate, "", RW},
-    {"migrate-hold", 1, 1, "PORT", NULL, cmd_migrate_unsupported, NULL, "",
+    {"migrate-hold", 1, 1, "PORT", pre_request, cmd_migrate_hold, NULL, "",
      RW},
-    {"migrate-paused", 1, 1, "PORT", NULL, cmd_migrate_unsupported, NULL, "",
+    {"migrate-paused", 1, 1, "PORT", pre_request, cmd_migrate_hold, NULL, "",
      RW},
     {"migrate-activate", 1, 1, "PORT", pre_request, cmd_migrate_activate,
      NULL, "", RW},

@@ -110,8 +110,10 @@ Port commands:\n\
   port-list [VN]              list ports and where they are\n\
 \n\
 Migration commands:\n\
-  migrate PORT NEW_NVE [kind=hot] [trigger=announce|now]\n\
+  migrate PORT NEW_NVE [kind=hot|warm|cold] [trigger=announce|now]\n\
                               start a migration and print its id\n\
+  migrate-hold PORT           switch now: the VM is going to stop\n\
+  migrate-paused PORT         switch now: the VM has stopped\n\
   migrate-activate PORT       switch now: the VM runs at the new NVE\n\
   migrate-cancel PORT         leave the port where it is\n\
   migrate-wait ID [PHASE]     wait until PHASE (default: done)\n\
@@ -635,6 +637,33 @@ destroy_commands(struct nva_ctl *ctl)
     free(ctl->commands);
 }
 
+/* Waits until the migration that migrate-hold or migrate-paused is about has
+ * been cut over everywhere. */
+static void
+wait_for_hold(struct nva_ctl *ctl)
+{
+    for (;;) {
+        const struct nvarec_migration *m;
+
+        run_idl(ctl, true);
+        m = nvarec_migration_get_for_uuid(ctl->idl, &ctl->ctx.hold);
+        if (!m) {
+            ctl_fatal("the migration was deleted");
+        } else if (!strcmp(m->phase, "held") || !strcmp(m->phase, "draining")
+                   || !strcmp(m->phase, "done")) {
+            return;
+        } else if (!nva_ctl_migration_is_active(m)) {
+            ctl_fatal("the migration of port %s %s%s%s", m->port,
+                      !strcmp(m->phase, "failed") ? "failed"
+                      : "was cancelled", m->error[0] ? ": " : "", m->error);
+        }
+
+        char *waiting = nva_ctl_describe_wait(m, "held");
+        block(ctl, waiting);
+        free(waiting);
+    }
+}
+
 /* There is no point in trying more than once for one state of the database,
  * hence 'seqno'. */
 static void
@@ -660,6 +689,9 @@ run(struct nva_ctl *ctl)
     print_output(ctl);
     if (cfg >= 0) {
         wait_for_nves(ctl, cfg);
+    }
+    if (!uuid_is_zero(&ctl->ctx.hold) && !ctl->ctx.dry_run) {
+        wait_for_hold(ctl);
     }
 }
 

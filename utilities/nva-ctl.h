@@ -47,6 +47,10 @@ struct nva_ctl_context {
     /* Set by a command that sets 'try_again': what it waits for, as in "timed
      * out waiting for ...".  The context's to free. */
     char *waiting;
+
+    /* Set by a command whose migration is to reach phase "held" after the
+     * commit; all zeros otherwise. */
+    struct uuid hold;
 };
 
 struct nva_ctl_context *nva_ctl_context_cast(struct ctl_context *);
@@ -101,6 +105,11 @@ const struct nvarec_migration *nva_ctl_find_active_migration(
  * for the caller to free.  Needs their 'times'. */
 const struct nvarec_migration **nva_ctl_sort_migrations(struct ctl_context *,
                                                         size_t *n);
+
+/* Returns what somebody waits for who waits for phase 'wanted' of a migration,
+ * for the caller to free. */
+char *nva_ctl_describe_wait(const struct nvarec_migration *,
+                            const char *wanted);
 
 /* Returns the time of event 'key', in us since the epoch, 'missing' if there
  * is none. */

@@ -1,0 +1,91 @@
+/* Copyright (c) 2026 The ovs-nva authors.
+ * SPDX-License-Identifier: Apache-2.0 */
+
+#include <config.h>
+
+/* A hold: the cut-over is done before the VM runs at its new place, where
+ * packets wait for it (N1).  Interfaces count what is delivered to them, which
+ * tells what a hold cost: what had reached the old interface of a VM that was
+ * said to have stopped, or what waits in the new one if the hold is taken
+ * back. */
+
+#include "move-private.h"
+
+#include <limits.h>
+
+#include "ofsync.h"
+#include "wiring.h"
+
+/* How long packets may be under way to the new NVE when a hold has been taken
+ * back. */
+#define RELEASE_SETTLE_MS 20
+
+void
+move_hold(struct move *move, enum move_hold hold, long long int now,
+          long long int wall)
+{
+    if (move->migration.phase != MIGRATION_PREPARED) {
+        return;
+    }
+    move->hold = hold;
+    move->triggered_by = hold == MOVE_HOLD ? "hold" : "paused";
+    move->times[MOVE_TRIGGERED] = wall;
+    if (move->old_ofport) {
+        ofsync_count_port(move->old_nve->ofsync, move_unit__(move),
+                          move->old_ofport);
+    }
+    move->new_ofport = move_interface_at__(move, move->new_nve)->ofport;
+    ofsync_count_port(move->new_nve->ofsync, move_unit__(move),
+                      move->new_ofport);
+    move_step__(move, MIGRATION_EV_HOLD, now, wall);
+}
+
+void
+move_delivered(struct move *move, const struct nve *nve, uint64_t n_packets,
+               long long int now, long long int wall)
+{
+    struct move_delivery *d = (nve == move->old_nve ? &move->at_old
+                               : &move->at_new);
+
+    if (!d->started) {
+        d->started = true;
+        d->base = n_packets;
+    }
+    d->n_packets = n_packets - d->base;
+    if (d == &move->at_new && move->migration.phase == MIGRATION_RELEASING) {
+        move_step__(move, MIGRATION_EV_COUNTED, now, wall);
+    }
+}
+
+void
+move_release__(struct move *move, long long int now)
+{
+    struct move_part *part;
+
+    /* All but the new NVE, where what is under way may still arrive. */
+    move->cut_old = move->cut_peers = false;
+    LIST_FOR_EACH (part, move_node, &move->parts) {
+        if (part != move->new_part) {
+            move_part_revert__(part);
+        }
+    }
+    wiring_port_changed(move->topology, move->port);
+    move->release_at = now + RELEASE_SETTLE_MS;
+}
+
+void
+move_release_run__(struct move *move, long long int now, long long int wall)
+{
+    if (now < move->release_at) {
+        return;
+    }
+    move->release_at = LLONG_MAX;
+    if (move->at_new.started && move_is_connected__(move->new_nve)) {
+        ofsync_count_port(move->new_nve->ofsync, move_unit__(move),
+                          move->new_ofport);
+        move_undo__(move);
+    } else {
+        move_undo__(move);
+        move_step__(move, MIGRATION_EV_COUNTED, now, wall);
+    }
+}
