@@ -36,6 +36,7 @@ controller_libnva_a_SOURCES = \
 	controller/loop.h \
 	controller/migration.c \
 	controller/migration.h \
+	controller/move-drain.c \
 	controller/move-hold.c \
 	controller/move-part.c \
 	controller/move-private.h \

@@ -4,8 +4,8 @@
 #ifndef MOVE_PRIVATE_H
 #define MOVE_PRIVATE_H 1
 
-/* What move.c (the move as a whole), move-part.c (what it does at each NVE)
- * and move-hold.c share.  For them only. */
+/* What move.c (the move as a whole), move-part.c (what it does at each NVE),
+ * move-hold.c and move-drain.c share.  For them only. */
 
 #include "move.h"
 
@@ -15,6 +15,13 @@ void move_step__(struct move *move, enum migration_event event,
 
 /* Makes everything as it was before. */
 void move_undo__(struct move *move);
+
+/* Looks at the counter of the redirect. */
+void move_drain__(struct move *move, long long int now, long long int wall);
+
+/* Returns the names of the NVEs for which 'move' waits, for the caller to
+ * free. */
+char *move_format_waiting__(const struct move *move);
 
 /* Takes a hold back, in two steps. */
 void move_release__(struct move *move, long long int now);

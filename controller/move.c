@@ -26,14 +26,6 @@ COVERAGE_DEFINE(move_done);
 COVERAGE_DEFINE(move_failed);
 COVERAGE_DEFINE(move_restaged);
 
-/* How often the counter of a redirect is read, and how many times in a row it
- * must be still (V7). */
-#define DRAIN_INTERVAL_MS 20
-#define DRAIN_N_QUIET 4
-
-/* How long an NVE that is away may hold up the end of a redirect. */
-#define DRAIN_MAX_MS 30000
-
 /* A switch confirms a COMMIT when its tables have changed; cached flows follow
  * within a few ms.  One that drops packets for the VM may be cached at the new
  * NVE, if the VM was there a short time ago.  So if it was not the data path
@@ -53,6 +45,9 @@ COVERAGE_DEFINE(move_restaged);
  * path.  Each COMMIT has the switch revalidate all its cached flows once more,
  * which would delay those that it is just changing. */
 #define COMMIT_DELAY_MS 3
+
+/* How often the owner is told for which NVEs a move waits. */
+#define REPORT_INTERVAL_MS 500
 
 /* A staged bundle is staged afresh before the switch's bundle-idle-timeout
  * (600 s, see nva.c) ends. */
@@ -126,12 +121,14 @@ move_create(const struct move_class *class, void *aux, struct topology *t,
     move->trigger = config->trigger;
     move->patient = config->patient;
     move->hold = config->hold;
+    move->drain_max_ms = config->drain_max_ms;
     move->port = config->port;
     move->old_nve = config->port->place.nve;
     move->new_nve = config->new_nve;
     move->there.nve = config->new_nve;
     move->drain_at = move->commit_at = LLONG_MAX;
     move->rest_at = move->old_at = move->release_at = LLONG_MAX;
+    move->report_at = now + REPORT_INTERVAL_MS;
     if (move_interface_at__(move, move->old_nve)) {
         move->old_ofport = move_interface_at__(move, move->old_nve)->ofport;
     }
@@ -414,16 +411,6 @@ move_heard(struct move *move, const char *by, long long int now,
     }
 }
 
-void
-move_hurry(struct move *move, long long int now, long long int wall)
-{
-    if (!move->hurry) {
-        move->hurry = true;
-        move_counted(move, move->last_packets, move->redirected_bytes, now,
-                     wall);
-    }
-}
-
 static void
 set_error(struct move *move, const char *reason)
 {
@@ -600,57 +587,17 @@ move_part_update(struct move_part *part, long long int now,
     }
 }
 
-/* Draining. */
-
-void
-move_counted(struct move *move, uint64_t n_packets, uint64_t n_bytes,
-             long long int now, long long int wall)
-{
-    if (move->migration.phase != MIGRATION_DRAINING) {
-        return;
-    }
-    move->redirected_packets = n_packets;
-    move->redirected_bytes = n_bytes;
-    move->n_quiet = n_packets == move->last_packets ? move->n_quiet + 1 : 0;
-    move->last_packets = n_packets;
-    if (move->n_quiet >= DRAIN_N_QUIET
-        && (move->n_committed == move->n_parts || move->hurry
-            || now >= move->migration.since + DRAIN_MAX_MS)) {
-        move_step__(move, MIGRATION_EV_QUIET, now, wall);
-    }
-}
-
-static void
-drain(struct move *move, long long int now, long long int wall)
-{
-    struct ofsync *os = move->old_nve->ofsync;
-
-    move->drain_at = now + DRAIN_INTERVAL_MS;
-    if (ofsync_is_synced(os) && move->old_ofport
-        && topology_tunnel_address(move->old_nve, move->new_nve) >= 0) {
-        ofsync_count(os, cookie_make(COOKIE_LEARNED, move->id),
-                     pipeline_redirect_meter(move->old_ofport));
-    } else {
-        move_counted(move, move->last_packets, move->redirected_bytes, now,
-                     wall);
-    }
-}
+/* Running. */
 
 static void
 name_waiting(struct move *move)
 {
-    struct sset names = SSET_INITIALIZER(&names);
-    struct ds s = DS_EMPTY_INITIALIZER;
-    const char *name;
+    char *names = move_format_waiting__(move);
+    char *error = xasprintf("not prepared in time by %s", names);
 
-    move_get_waiting(move, &names);
-    ds_put_cstr(&s, "not prepared in time by");
-    SSET_FOR_EACH (name, &names) {
-        ds_put_format(&s, " %s", name);
-    }
-    set_error(move, ds_cstr(&s));
-    ds_destroy(&s);
-    sset_destroy(&names);
+    set_error(move, error);
+    free(error);
+    free(names);
 }
 
 static void
@@ -664,6 +611,15 @@ warm(struct move *move, long long int now)
             neighbors_warm(move->neighbors, move->new_nve, part->nve);
         }
     }
+}
+
+/* Returns true if the move waits for NVEs. */
+static bool
+is_waiting(const struct move *move)
+{
+    return (migration_is_revocable(&move->migration)
+            ? move->n_ready < move->n_parts
+            : move->n_committed < move->n_parts);
 }
 
 /* Returns when the phase has lasted too long, in ms. */
@@ -691,6 +647,10 @@ move_run(struct move *move, long long int now, long long int wall)
         commit_rest(move, now, wall);
         move->class->changed(move, move->aux);
     }
+    if (is_waiting(move) && now >= move->report_at) {
+        move->report_at = now + REPORT_INTERVAL_MS;
+        move->class->changed(move, move->aux);
+    }
     move_release_run__(move, now, wall);
     if (now >= move->old_at) {
         move->old_at = LLONG_MAX;
@@ -702,7 +662,7 @@ move_run(struct move *move, long long int now, long long int wall)
         move_step__(move, MIGRATION_EV_TRIGGER, now, wall);
     }
     if (now >= move->drain_at) {
-        drain(move, now, wall);
+        move_drain__(move, now, wall);
     }
     if (migration_is_revocable(&move->migration)
         && (move->restage
@@ -729,6 +689,9 @@ move_deadline(const struct move *move)
     deadline = MIN(deadline, MIN(move->commit_at,
                                  MIN(move->rest_at, move->old_at)));
     deadline = MIN(deadline, move->release_at);
+    if (is_waiting(move)) {
+        deadline = MIN(deadline, move->report_at);
+    }
 
     if (migration_is_revocable(&move->migration)) {
         if (move->restage) {
@@ -753,6 +716,21 @@ move_get_waiting(const struct move *move, struct sset *names)
             sset_add(names, part->nve->name);
         }
     }
+}
+
+char *
+move_format_waiting__(const struct move *move)
+{
+    struct sset names = SSET_INITIALIZER(&names);
+    struct ds s = DS_EMPTY_INITIALIZER;
+    const char *name;
+
+    move_get_waiting(move, &names);
+    SSET_FOR_EACH (name, &names) {
+        ds_put_format(&s, "%s%s", s.length ? ", " : "", name);
+    }
+    sset_destroy(&names);
+    return ds_steal_cstr(&s);
 }
 
 void

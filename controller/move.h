@@ -121,6 +121,7 @@ struct move {
     struct move_part *old_part, *new_part;
     size_t n_parts, n_ready, n_committed;
     bool restage;               /* A staged bundle is out of date. */
+    long long int report_at;    /* When to tell again who is waited for. */
 
     long long int warm_at;      /* When to warm the ways to 'new_nve'. */
     bool heard;                 /* Cut over in the data path. */
@@ -137,6 +138,7 @@ struct move {
     long long int drain_at;     /* When to look at the counter next. */
     uint64_t last_packets;
     int n_quiet;                /* How often it has been still. */
+    long long int drain_max_ms; /* See 'struct move_config'. */
     bool hurry;                 /* Another move of the port waits. */
 
     /* For the record. */
@@ -154,6 +156,8 @@ struct move_config {
     struct nve *new_nve;
     enum move_trigger trigger;
     bool patient;
+    long long int drain_max_ms; /* How long NVEs that are away hold up the end
+                                 * of the redirect. */
     bool is_cut;                /* The commit point is known to have been
                                  * passed, before a restart ... */
     enum move_hold hold;        /* ... by this word. */

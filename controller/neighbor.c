@@ -408,7 +408,7 @@ warm_way(struct neighbors *n, const struct nve *from, const struct nve *to)
 {
     struct way *way = find_way(n, from->id, to->id);
 
-    if (way && way_is_up(way)) {
+    if (way && way->from->up) {
         struct ofpbuf *msg = encode_probe(way->from->nve, way->to->nve);
 
         if (msg) {

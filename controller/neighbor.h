@@ -54,7 +54,8 @@ bool neighbors_is_resolved(const struct neighbors *, const struct nve *from,
 
 /* Has 'a' and 'b' probe each other now, although they are known to reach each
  * other, so that both have the flows cached that the packets between them
- * take. */
+ * take.  One that is up probes even if the other is down: this proves nothing,
+ * but makes it resolve the other's address. */
 void neighbors_warm(struct neighbors *, const struct nve *a,
                     const struct nve *b);
 

@@ -420,6 +420,23 @@ on_migration_deleted(const struct uuid *uuid, void *nva_)
     nva_mig_deleted(nva_from(nva_), uuid);
 }
 
+/* Returns option drain_max, 's' or null, in ms. */
+static long long int
+drain_max_ms(const char *s)
+{
+    static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(1, 1);
+    int seconds = NVA_DRAIN_MAX;
+
+    if (s && (!str_to_int(s, 10, &seconds) || seconds < 1
+              || seconds > 86400)) {
+        VLOG_WARN_RL(&rl, "NVA_Global: options:drain_max=%s is not a number "
+                     "of seconds from 1 to 86400; %d is used", s,
+                     NVA_DRAIN_MAX);
+        seconds = NVA_DRAIN_MAX;
+    }
+    return seconds * 1000LL;
+}
+
 static void
 on_global(const struct db_global *row, void *nva_)
 {
@@ -446,6 +463,7 @@ on_global(const struct db_global *row, void *nva_)
             wiring_nve_changed(nve, &nva->wiring);
         }
     }
+    nva->drain_max_ms = drain_max_ms(smap_get(row->options, "drain_max"));
     nva->nb_cfg = row->nb_cfg;
 }
 

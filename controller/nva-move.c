@@ -251,6 +251,7 @@ start_move(struct mig *mig, struct port *port, struct nve *nve, bool is_cut)
         .trigger = (mig->kind == MIG_WARM ? MOVE_ON_WORD
                     : mig->immediate ? MOVE_ON_READY : MOVE_ON_ANNOUNCE),
         .patient = mig->kind != MIG_HOT,
+        .drain_max_ms = mig->nva->drain_max_ms,
         .is_cut = is_cut,
         .hold = mig->was_held ? MOVE_PAUSED : MOVE_NOT_HELD,
     };

@@ -25,6 +25,9 @@
  * before. */
 #define NVA_BUNDLE_IDLE_TIMEOUT 600
 
+/* How long an NVE that is away may hold up the end of a redirect, in s. */
+#define NVA_DRAIN_MAX 30
+
 /* One connection with a hypervisor, OVSDB or OpenFlow.  One that a hypervisor
  * opened has no session until it is known whose it is. */
 struct peer {
@@ -93,6 +96,7 @@ struct nva {
     struct topology topology;
     struct neighbors *neighbors;
     struct wiring_config wiring;
+    long long int drain_max_ms; /* See 'struct move_config'. */
     char *openflow_target;      /* What hypervisors shall connect to. */
     char *openflow_port;        /* Of our listener, "6653". */
     bool active_here;           /* We hold the database's lock. */

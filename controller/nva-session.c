@@ -386,8 +386,19 @@ os_problem(struct ofsync *os OVS_UNUSED, const char *error, void *s_)
 {
     struct session *s = s_;
     char *msg = xasprintf("the switch refused a change: %s", error);
+    struct move_part *part;
 
     nva_session_set_error(s, msg);
+    free(msg);
+
+    /* What it cannot prepare for fails, which takes back what it refused. */
+    msg = xasprintf("%s refused: %s", s->nve->name, error);
+    LIST_FOR_EACH_SAFE (part, nve_node, &s->nve->move_parts) {
+        if (!part->ready
+            && part->move->migration.phase == MIGRATION_REQUESTED) {
+            move_fail(part->move, msg, clock_msec(), clock_wall_usec());
+        }
+    }
     free(msg);
 }
 

@@ -108,6 +108,7 @@ nva_create(const struct nva_config *config, struct nva **nvap)
     ovs_list_init(&nva->active);
     ovs_list_init(&nva->behind);
     hmap_init(&nva->migs);
+    nva->drain_max_ms = NVA_DRAIN_MAX * 1000;
     nva->db = db_create(config->db, &nva_db_class, nva);
     nva_ctl_register(nva);
     error = start_listeners(nva, config);

@@ -405,6 +405,7 @@ step_move(struct world *w, int i, struct nve *nve)
     struct move *move = w->moves[i];
     struct move_config config = {
         .id = w->next_id++, .port = port, .new_nve = nve,
+        .drain_max_ms = 30000,
         .trigger = rnd(4) ? MOVE_ON_ANNOUNCE : MOVE_ON_READY,
     };
 
