@@ -24,7 +24,9 @@ void
 move_hold(struct move *move, enum move_hold hold, long long int now,
           long long int wall)
 {
-    if (move->migration.phase != MIGRATION_PREPARED) {
+    struct attachment *new = move_interface_at__(move, move->new_nve);
+
+    if (!migration_expects(&move->migration, MIGRATION_EV_HOLD)) {
         return;
     }
     move->hold = hold;
@@ -34,9 +36,11 @@ move_hold(struct move *move, enum move_hold hold, long long int now,
         ofsync_count_port(move->old_nve->ofsync, move_unit__(move),
                           move->old_ofport);
     }
-    move->new_ofport = move_interface_at__(move, move->new_nve)->ofport;
-    ofsync_count_port(move->new_nve->ofsync, move_unit__(move),
-                      move->new_ofport);
+    if (new) {
+        move->new_ofport = new->ofport;
+        ofsync_count_port(move->new_nve->ofsync, move_unit__(move),
+                          move->new_ofport);
+    }
     move_step__(move, MIGRATION_EV_HOLD, now, wall);
 }
 
@@ -63,6 +67,7 @@ move_release__(struct move *move, long long int now)
     struct move_part *part;
 
     /* All but the new NVE, where what is under way may still arrive. */
+    move->rest_at = move->old_at = LLONG_MAX;
     move->cut_old = move->cut_peers = false;
     LIST_FOR_EACH (part, move_node, &move->parts) {
         if (part != move->new_part) {

@@ -232,6 +232,7 @@ move_undo__(struct move *move)
     struct port *port = move->port;
     struct move_part *part;
 
+    move->commit_at = move->rest_at = move->old_at = LLONG_MAX;
     LIST_FOR_EACH (part, move_node, &move->parts) {
         if (ofsync_stage_get_state(part->stage) == OFSYNC_STAGE_REFUSED
             && is_cut(part)) {

@@ -196,8 +196,8 @@ void move_heard(struct move *, const char *by, long long int now,
 
 /* Cuts over before the VM runs at its new place, where packets wait for it
  * (N1): the VM is going to stop, or has stopped, as 'hold' says.  Then the
- * move is held until move_heard() or move_trigger().  Ignored if the move is
- * not prepared. */
+ * move is held until move_heard() or move_trigger().  Ignored if the move has
+ * been cut over. */
 void move_hold(struct move *, enum move_hold hold, long long int now,
                long long int wall);
 

@@ -328,6 +328,16 @@ resume(struct mig *mig)
     }
 }
 
+/* Returns what 'mig->request' says about the VM. */
+static enum move_hold
+requested_hold(const struct mig *mig)
+{
+    const char *request = mig->request ? mig->request : "";
+
+    return (is_word(request, "hold") ? MOVE_HOLD
+            : is_word(request, "paused") ? MOVE_PAUSED : MOVE_NOT_HELD);
+}
+
 /* Carries 'mig->request' out as soon as that is possible. */
 static void
 run_request(struct mig *mig)
@@ -345,15 +355,10 @@ run_request(struct mig *mig)
             mig->requested_done = true;
             move_trigger(move, "activate", now, wall);
         }
-    } else if (is_word(request, "hold") || is_word(request, "paused")) {
-        if (move && !migration_is_revocable(&move->migration)) {
+    } else if (requested_hold(mig)) {
+        if (move && move->migration.phase != MIGRATION_REQUESTED) {
             mig->requested_done = true;
-        } else if (move && migration_expects(&move->migration,
-                                             MIGRATION_EV_HOLD)
-                   && move->migration.phase == MIGRATION_PREPARED) {
-            mig->requested_done = true;
-            move_hold(move, (is_word(request, "hold") ? MOVE_HOLD
-                             : MOVE_PAUSED), now, wall);
+            move_hold(move, requested_hold(mig), now, wall);
         }
     } else if (is_word(request, "cancel")) {
         if (!move) {
@@ -436,11 +441,10 @@ nva_mig_row(struct nva *nva, const struct db_migration *row)
         mig->old_nve = xstrdup(row->old_nve);
         mig->kind = kind_from_string(row->kind);
         mig->immediate = is_word(row->trigger, "now");
-        mig->was_held = (phase >= MIGRATION_CUTOVER_NEW
-                         && phase < MIGRATION_DRAINING
-                         && (is_word(row->request, "hold")
-                             || is_word(row->request, "paused")
-                             || is_word(row->phase, "held")));
+        mig->was_held = (is_word(row->phase, "held")
+                         || (is_word(row->phase, "cutover")
+                             && (is_word(row->request, "hold")
+                                 || is_word(row->request, "paused"))));
         mig->start_by = clock_msec() + START_TIMEOUT_MS;
         mig->requested = clock_wall_usec();
         hmap_insert(&nva->migs, &mig->node, hash_uint64(id));
@@ -592,6 +596,21 @@ nva_mig_found(struct nva *nva, struct nve *nve, uint64_t cookie)
 
 /* Running. */
 
+/* Goes on with a migration that has been found cut over: by the VM, unless
+ * its hypervisor has said that it does not run yet. */
+static void
+go_on(struct mig *mig, long long int now)
+{
+    enum move_hold hold = requested_hold(mig);
+
+    if (!hold) {
+        move_trigger(mig->move, "data path", now, clock_wall_usec());
+    } else if (migration_is_revocable(&mig->move->migration)) {
+        mig->requested_done = true;
+        move_hold(mig->move, hold, now, clock_wall_usec());
+    }
+}
+
 static void
 mig_run(struct mig *mig, long long int now)
 {
@@ -600,7 +619,7 @@ mig_run(struct mig *mig, long long int now)
     }
     if (mig->trigger && mig->move) {
         mig->trigger = false;
-        move_trigger(mig->move, "data path", now, clock_wall_usec());
+        go_on(mig, now);
     }
     run_request(mig);
     if (mig->move) {

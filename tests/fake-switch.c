@@ -20,6 +20,7 @@
 #include "openvswitch/ofp-flow.h"
 #include "openvswitch/ofp-meter.h"
 #include "openvswitch/ofp-msgs.h"
+#include "openvswitch/ofp-port.h"
 #include "openvswitch/ofp-util.h"
 #include "openvswitch/ofpbuf.h"
 #include "svec.h"
@@ -509,6 +510,19 @@ reply_meter_stats(struct fake_switch *sw, const struct ofp_header *oh)
     }
 }
 
+/* Answers that no packet has been delivered to the port. */
+static void
+reply_port_stats(struct fake_switch *sw, const struct ofp_header *oh)
+{
+    struct ovs_list replies = OVS_LIST_INITIALIZER(&replies);
+    struct ofputil_port_stats stats = { .duration_sec = 1 };
+
+    ovs_assert(!ofputil_decode_port_stats_request(oh, &stats.port_no));
+    ofpmp_init(&replies, oh);
+    ofputil_append_port_stat(&replies, &stats);
+    reply(sw, ofpbuf_from_list(ovs_list_pop_front(&replies)));
+}
+
 static void
 handle_stats(struct fake_switch *sw, enum ofptype type,
              const struct ofp_header *oh)
@@ -523,6 +537,9 @@ handle_stats(struct fake_switch *sw, enum ofptype type,
     } else if (type == OFPTYPE_METER_STATS_REQUEST) {
         put_log(sw, "count");
         reply_meter_stats(sw, oh);
+    } else if (type == OFPTYPE_PORT_STATS_REQUEST) {
+        put_log(sw, "count port");
+        reply_port_stats(sw, oh);
     } else {
         put_log(sw, "dump meters");
         reply_meters(sw, oh);
@@ -549,6 +566,7 @@ fake_switch_receive(struct fake_switch *sw, struct ofpbuf *msg)
     } else {
         ovs_assert(type == OFPTYPE_FLOW_STATS_REQUEST
                    || type == OFPTYPE_METER_STATS_REQUEST
+                   || type == OFPTYPE_PORT_STATS_REQUEST
                    || type == OFPTYPE_METER_CONFIG_STATS_REQUEST);
         handle_stats(sw, type, oh);
     }
