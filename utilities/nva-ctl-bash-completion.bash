@@ -22,7 +22,7 @@ _nva_ctl_values()
     VN)          _nva_ctl_run --bare --columns=name list Virtual_Network ;;
     PORT)        _nva_ctl_run --bare --columns=name list Port ;;
     MIGRATION)   _nva_ctl_run --bare --columns=id migrate-list ;;
-    PHASE)       echo "requested prepared cutover draining done cancelled" \
+    PHASE)       echo "requested prepared cutover held draining done cancelled" \
                       "failed" ;;
     TABLE)       echo "NVA_Global NVE Virtual_Network Port Migration" \
                       "Connection SSL" ;;
