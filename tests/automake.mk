@@ -42,10 +42,12 @@ TESTSUITE_AT = \
 	tests/system-kinds.at \
 	tests/system-move.at \
 	tests/system-traffic.at \
+	tests/system-trigger.at \
 	tests/trace.at \
 	tests/wiring.at
 TESTSUITE = $(srcdir)/tests/testsuite
 EXTRA_DIST += $(TESTSUITE_AT) $(TESTSUITE) tests/package.m4 \
+	tests/frames.py \
 	tests/hvdb-rubbish.py \
 	tests/measure-moves \
 	tests/pipeline.expected
