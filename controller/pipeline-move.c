@@ -133,6 +133,11 @@ pipeline_move_arrival(const struct port *port, uint64_t id, ofp_port_t ofport,
                       fmt(&m, "in_port=%"PRIu32, ofport), "drop");
     } else {
         add_activation(fl, FLOW_PRIO_NORMAL, cookie, ofport);
+        /* An answer to it would only delay the announcement. */
+        flow_list_add(fl, FLOW_TABLE_ACTIVATION, FLOW_PRIO_OVERRIDE, cookie,
+                      fmt(&m, "in_port=%"PRIu32",rarp", ofport),
+                      "clone(resubmit(,%d)),resubmit(,%d)",
+                      FLOW_TABLE_LOOKUP, FLOW_TABLE_ANNOUNCE);
         add_announce(fl, cookie, ofport, true,
                      arrival == PIPELINE_ARRIVAL_PUNTED);
     }

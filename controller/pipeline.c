@@ -596,6 +596,19 @@ add_responder_limit(struct flow_list *fl, const struct port *port,
                       fmt(&m, "in_port=%"PRIu32",%s", ofport, requests[i]),
                       "%sresubmit(,%d)", ds_cstr(&a), FLOW_TABLE_RESPONDER);
     }
+
+    /* A VM may ask for its address (RFC 903), and a hypervisor announces a VM
+     * with the same words, so all hear it first: a meter drops what follows.
+     * Open vSwitch cannot rewrite RARP, so the controller answers. */
+    flow_list_add(fl, FLOW_TABLE_RESPONDER_LIMIT, FLOW_PRIO_NORMAL, cookie,
+                  fmt(&m, "in_port=%"PRIu32",rarp,arp_op=3,"
+                      "dl_dst=ff:ff:ff:ff:ff:ff", ofport),
+                  "resubmit(,%d),resubmit(,%d)", FLOW_TABLE_LOOKUP,
+                  FLOW_TABLE_RESPONDER);
+    flow_list_add(fl, FLOW_TABLE_RESPONDER, FLOW_PRIO_NORMAL, cookie,
+                  fmt(&m, "in_port=%"PRIu32",rarp", ofport),
+                  "%scontroller(max_len=64,userdata=%02x)", ds_cstr(&a),
+                  PIPELINE_PUNT_RARP);
     ds_destroy(&m);
     ds_destroy(&a);
 }

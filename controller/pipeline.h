@@ -22,7 +22,8 @@
 enum pipeline_punt {
     PIPELINE_PUNT_ACTIVATION = 1,   /* A VM was heard at its new NVE. */
     PIPELINE_PUNT_REDIRECT = 2,     /* Its old NVE heard of that. */
-    PIPELINE_PUNT_PROBE = 3         /* A probe of the underlay arrived. */
+    PIPELINE_PUNT_PROBE = 3,        /* A probe of the underlay arrived. */
+    PIPELINE_PUNT_RARP = 4          /* A VM asks for its address. */
 };
 
 /* What an NVE needs whatever its ports are: 'geneve' and 'vxlan' are the

@@ -39,6 +39,7 @@ TESTSUITE_AT = \
 	tests/pipeline.at \
 	tests/style.at \
 	tests/system-failure.at \
+	tests/system-guest.at \
 	tests/system-kinds.at \
 	tests/system-move.at \
 	tests/system-traffic.at \
