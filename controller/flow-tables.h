@@ -26,6 +26,8 @@
                "Drop what is not from the port's own MAC and IP addresses") \
     FLOW_TABLE(11, ND_SECURITY, "nd-security", "in_port", "",               \
                "The same for what neighbor discovery says")                 \
+    FLOW_TABLE(12, DENIED, "denied", "", "",                                \
+               "Drop what port security denies, and report a sample")       \
     FLOW_TABLE(15, ACTIVATION, "activation",                                \
                "in_port,origin,metadata", "",                               \
                "Cut over a move when its VM is heard at the new NVE")       \

@@ -5,6 +5,8 @@
 
 #include "nva-private.h"
 
+#include <netinet/icmp6.h>
+
 #include "cookie.h"
 #include "flow-tables.h"
 #include "openvswitch/ofp-actions.h"
@@ -115,4 +117,156 @@ nva_guest_rarp(struct session *s, const struct ofputil_packet_in *pin)
             return;
         }
     }
+}
+
+/* What port security has denied. */
+
+/* Appends that 'port' claims to be 'mac', and whose that is. */
+static void
+put_mac(struct ds *s, const struct port *port, struct eth_addr mac)
+{
+    const struct port *owner = find_mac(port->vn, mac);
+
+    ds_put_format(s, "%s"ETH_ADDR_FMT, s->length ? " and " : "",
+                  ETH_ADDR_ARGS(mac));
+    if (owner) {
+        ds_put_format(s, " (port %s%s)", owner->name,
+                      owner->move ? ", which is on the move" : "");
+    }
+}
+
+/* The same for address 'ip', unless the port has it. */
+static void
+put_ip(struct ds *s, const struct port *port, const struct in6_addr *ip)
+{
+    struct in6_addr lla;
+
+    in6_generate_lla(port->mac, &lla);
+    for (size_t i = 0; i < port->n_ips; i++) {
+        if (ipv6_addr_equals(&port->ips[i], ip)) {
+            return;
+        }
+    }
+    if (!ipv6_is_zero(ip) && !ipv6_addr_equals(&lla, ip)
+        && (!topology_is_ipv4(ip) || in6_addr_get_mapped_ipv4(ip))) {
+        const struct port *owner = topology_find_address(port->vn, ip);
+
+        ds_put_cstr(s, s->length ? " and " : "");
+        ipv6_format_mapped(ip, s);
+        if (owner) {
+            ds_put_format(s, " (port %s)", owner->name);
+        }
+    }
+}
+
+static void
+put_ip4(struct ds *s, const struct port *port, const void *ip)
+{
+    struct in6_addr addr = in6_addr_mapped_ipv4(get_unaligned_be32(ip));
+
+    put_ip(s, port, &addr);
+}
+
+static void
+put_ip6(struct ds *s, const struct port *port, const uint8_t *ip)
+{
+    struct in6_addr addr;
+
+    memcpy(&addr, ip, sizeof addr);
+    put_ip(s, port, &addr);
+}
+
+static void
+put_arp(struct ds *s, const struct port *port, struct eth_addr eth_src,
+        const struct arp_eth_header *arp)
+{
+    if (!eth_addr_equals(arp->ar_sha, port->mac)
+        && !eth_addr_equals(arp->ar_sha, eth_src)) {
+        put_mac(s, port, arp->ar_sha);
+    }
+    put_ip4(s, port, &arp->ar_spa);
+}
+
+/* 'ip6' is an IPv6 packet of 'len' bytes at least as long as its header. */
+static void
+put_ipv6(struct ds *s, const struct port *port, const uint8_t *ip6, size_t len)
+{
+    /* Of ICMPv6, where a neighbor advertisement has its target. */
+    enum { ND_TARGET = IPV6_HEADER_LEN + 8 };
+
+    const uint8_t *src = ip6 + offsetof(struct ovs_16aligned_ip6_hdr, ip6_src);
+
+    put_ip6(s, port, src);
+    if (ip6[offsetof(struct ovs_16aligned_ip6_hdr, ip6_nxt)] == IPPROTO_ICMPV6
+        && len >= ND_TARGET + sizeof(struct in6_addr)
+        && ip6[IPV6_HEADER_LEN] == ND_NEIGHBOR_ADVERT
+        && memcmp(src, ip6 + ND_TARGET, sizeof(struct in6_addr))) {
+        put_ip6(s, port, ip6 + ND_TARGET);
+    }
+}
+
+/* Appends who 'port' claims to be by the 'len' bytes at 'frame'; nothing if it
+ * claims to be itself. */
+static void
+describe_claim(const struct port *port, const uint8_t *frame, size_t len,
+               struct ds *s)
+{
+    const struct eth_header *eth = ALIGNED_CAST(const struct eth_header *,
+                                                frame);
+    const uint8_t *l3 = frame + ETH_HEADER_LEN;
+    size_t l3_len = len - ETH_HEADER_LEN;
+
+    if (!eth_addr_equals(eth->eth_src, port->mac)) {
+        put_mac(s, port, eth->eth_src);
+    }
+    switch (ntohs(eth->eth_type)) {
+    case ETH_TYPE_ARP:
+    case ETH_TYPE_RARP:
+        if (l3_len >= ARP_ETH_HEADER_LEN) {
+            put_arp(s, port, eth->eth_src,
+                    ALIGNED_CAST(const struct arp_eth_header *, l3));
+        }
+        break;
+    case ETH_TYPE_IP:
+        if (l3_len >= IP_HEADER_LEN) {
+            put_ip4(s, port, l3 + offsetof(struct ip_header, ip_src));
+        }
+        break;
+    case ETH_TYPE_IPV6:
+        if (l3_len >= IPV6_HEADER_LEN) {
+            put_ipv6(s, port, l3, l3_len);
+        }
+        break;
+    default:
+        break;
+    }
+}
+
+void
+nva_guest_denied(struct session *s, const struct ofputil_packet_in *pin)
+{
+    static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(10, 20);
+    const struct attachment *a;
+    struct port *port;
+    struct ds claim = DS_EMPTY_INITIALIZER;
+
+    a = topology_find_ofport(&s->nva->topology, s->nve,
+                             pin->flow_metadata.flow.in_port.ofp_port);
+    port = a ? topology_find_port(&s->nva->topology, a->port_name) : NULL;
+    if (!port || pin->packet_len < ETH_HEADER_LEN) {
+        return;
+    }
+    port->n_spoofed++;
+    nva_write_port(s->nva, port);
+    describe_claim(port, pin->packet, pin->packet_len, &claim);
+    if (claim.length) {
+        VLOG_WARN_RL(&rl, "%s: port %s (interface %s) claims to be %s; its "
+                     "frame was dropped", s->nve->name, port->name, a->ifname,
+                     ds_cstr(&claim));
+    } else {
+        VLOG_WARN_RL(&rl, "%s: port %s (interface %s) sent what only routers "
+                     "and servers send; its frame was dropped", s->nve->name,
+                     port->name, a->ifname);
+    }
+    ds_destroy(&claim);
 }

@@ -144,6 +144,7 @@ void nva_hypervisor_digest(struct session *);
 
 /* nva-guest.c */
 void nva_guest_rarp(struct session *, const struct ofputil_packet_in *);
+void nva_guest_denied(struct session *, const struct ofputil_packet_in *);
 
 /* nva-intent.c */
 extern const struct db_class nva_db_class;

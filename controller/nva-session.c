@@ -300,6 +300,9 @@ of_packet_in(struct ofconn *oc OVS_UNUSED, const struct ofputil_packet_in *pin,
     case PIPELINE_PUNT_RARP:
         nva_guest_rarp(s, pin);
         break;
+    case PIPELINE_PUNT_DENIED:
+        nva_guest_denied(s, pin);
+        break;
     default:
         break;
     }

@@ -16,6 +16,11 @@
 /* How many outputs a flow of a flood list has at most. */
 #define FLOOD_CHUNK 32
 
+/* The meter of a bridge that limits reports of what port security denies, in
+ * packets/s. */
+#define DENIED_METER 0x30000
+#define DENIED_METER_RATE 5
+
 const char *
 pipeline_fmt__(struct ds *s, const char *format, ...)
 {
@@ -205,6 +210,22 @@ pipeline_nve(const struct nve *nve, ofp_port_t geneve, ofp_port_t vxlan,
                       ds_cstr(&m), "drop");
     }
     ds_destroy(&m);
+    return flow_list_finish(fl);
+}
+
+struct flow_list *
+pipeline_denied(const struct nve *nve)
+{
+    struct flow_list *fl = flow_list_create();
+
+    /* Dropped, and a sample of them reported (A8). */
+    fl->meter.id = DENIED_METER;
+    fl->meter.rate = DENIED_METER_RATE;
+    fl->meter.burst = DENIED_METER_RATE;
+    flow_list_add(fl, FLOW_TABLE_DENIED, FLOW_PRIO_DEFAULT,
+                  cookie_make(COOKIE_DENIED, nve->id), "",
+                  "meter:%d,controller(max_len=128,userdata=%02x)",
+                  DENIED_METER, PIPELINE_PUNT_DENIED);
     return flow_list_finish(fl);
 }
 
@@ -426,7 +447,7 @@ add_security(struct security *s, enum flow_table table, int priority,
 
     if (priority == FLOW_PRIO_DENY || priority == FLOW_PRIO_DEFAULT) {
         flow_list_add(s->fl, table, priority, s->cookie, ds_cstr(&s->m),
-                      "drop");
+                      "resubmit(,%d)", FLOW_TABLE_DENIED);
     } else if (table == FLOW_TABLE_PORT_SECURITY
                && strstr(ds_cstr(&s->m), "ipv6")) {
         flow_list_add(s->fl, table, priority, s->cookie, ds_cstr(&s->m),
