@@ -38,6 +38,7 @@ TESTSUITE_AT = \
 	tests/ofsync.at \
 	tests/pipeline.at \
 	tests/style.at \
+	tests/system-blackout.at \
 	tests/system-failure.at \
 	tests/system-guest.at \
 	tests/system-kinds.at \

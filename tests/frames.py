@@ -162,9 +162,9 @@ def describe_answer(frame):
         return "%s is %s, to %s" % (hw(frame[32:38]),
                                     socket.inet_ntoa(frame[38:42]), dst)
     if frame[12:14] == b"\x86\xdd" and frame[54:55] == b"\x88":
-        return "%s is at %s, to %s" % (
+        return "%s is %s, to %s" % (
             socket.inet_ntop(socket.AF_INET6, frame[62:78]),
-            hw(frame[80:86]), dst)
+            "at " + hw(frame[80:86]) if len(frame) >= 86 else "taken", dst)
     return None
 
 
