@@ -27,6 +27,7 @@ TESTSUITE_AT = \
 	tests/system-macros.at \
 	tests/docs.at \
 	tests/hvdb.at \
+	tests/lifecycle.at \
 	tests/loop.at \
 	tests/migration.at \
 	tests/neighbor.at \
@@ -51,6 +52,7 @@ TESTSUITE = $(srcdir)/tests/testsuite
 EXTRA_DIST += $(TESTSUITE_AT) $(TESTSUITE) tests/package.m4 \
 	tests/frames.py \
 	tests/hvdb-rubbish.py \
+	tests/lifecycle.py \
 	tests/measure-moves \
 	tests/pipeline.expected
 
