@@ -30,7 +30,9 @@ struct uuid;
            "new NVE.")                                                      \
     COOKIE(LEARNED, 7, "learned", "Migration",                              \
            "Cut over: the mapping to the new place, the redirect of late "  \
-           "packets, the mark of the commit.")
+           "packets, the mark of the commit.")                              \
+    COOKIE(DENIED, 8, "denied", "NVE",                                      \
+           "Reports of what port security denies.")
 
 enum cookie_kind {
 #define COOKIE(NAME, N, STRING, TABLE, MEANING) COOKIE_##NAME = N,

@@ -157,6 +157,7 @@ report_port(struct db *db, const struct nvarec_port *row)
         .n_ips = row->n_ips,
         .port_security = row->port_security,
         .nve = row->nve,
+        .n_spoofed = row->spoofed,
     }, db->aux);
 }
 
@@ -347,6 +348,7 @@ db_write_port(struct db *db, const struct uuid *uuid,
     w->strings[0] = nullable_xstrdup(status->nve);
     w->strings[1] = xstrdup(status->state);
     w->strings[2] = nullable_xstrdup(status->error);
+    w->number = status->n_spoofed;
     return db->seqno;
 }
 
@@ -432,6 +434,7 @@ apply_port(struct db *db, const struct write *w)
         nvarec_port_set_nve(row, w->strings[0]);
         nvarec_port_set_state(row, w->strings[1]);
         nvarec_port_set_error(row, or_empty(w->strings[2]));
+        nvarec_port_set_spoofed(row, w->number);
     }
 }
 

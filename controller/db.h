@@ -49,6 +49,7 @@ struct db_port {
     size_t n_ips;
     bool port_security;
     const char *nve;            /* Where it is said to be, or null. */
+    int64_t n_spoofed;
 };
 
 struct db_migration {
@@ -95,6 +96,7 @@ struct db_nve_status {
 struct db_port_status {
     const char *nve;            /* Null if it is not bound. */
     const char *state;          /* "unbound", "bound", "moving". */
+    int64_t n_spoofed;
     const char *error;          /* Null for none. */
 };
 

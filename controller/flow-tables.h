@@ -26,6 +26,8 @@
                "Drop what is not from the port's own MAC and IP addresses") \
     FLOW_TABLE(11, ND_SECURITY, "nd-security", "in_port", "",               \
                "The same for what neighbor discovery says")                 \
+    FLOW_TABLE(12, DENIED, "denied", "", "",                                \
+               "Drop what port security denies, and report a sample")       \
     FLOW_TABLE(15, ACTIVATION, "activation",                                \
                "in_port,origin,metadata", "",                               \
                "Cut over a move when its VM is heard at the new NVE")       \
@@ -33,7 +35,7 @@
                "Tell all others that a VM runs at its new place")           \
     FLOW_TABLE(28, RESPONDER_LIMIT, "responder-limit", "in_port", "",       \
                "Meter ARP and ND requests of a port")                       \
-    FLOW_TABLE(30, RESPONDER, "responder", "metadata", "nd_mac",            \
+    FLOW_TABLE(30, RESPONDER, "responder", "in_port,metadata", "nd_mac",    \
                "Answer ARP and ND for the addresses of a virtual network")  \
     FLOW_TABLE(31, ND_REPLY, "nd-reply", "nd_mac", "nd_flags,nd_option",    \
                "Turn a neighbor solicitation into its answer")              \
@@ -117,6 +119,9 @@ enum flow_priority {
 /* Ethernet type of the controller's own probes of the underlay (IEEE 802
  * local experimental EtherType 1). */
 #define FLOW_PROBE_ETH_TYPE 0x88b5
+
+/* Who the controller is in frames of its own; locally administered. */
+#define FLOW_NVA_MAC ETH_ADDR_C(02,00,00,00,00,00)
 
 /* Returns the name of table 'id', or null if there is none. */
 const char *flow_table_name(uint8_t id);

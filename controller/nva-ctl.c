@@ -21,6 +21,7 @@ status(struct unixctl_conn *conn, int argc OVS_UNUSED,
 {
     struct nva *nva = nva_;
     struct ds s = DS_EMPTY_INITIALIZER;
+    const struct port *port;
     const struct nve *nve;
     const struct mig *mig;
 
@@ -45,6 +46,12 @@ status(struct unixctl_conn *conn, int argc OVS_UNUSED,
                       ofsync_count_flows(nve->ofsync),
                       session->error ? ", " : "",
                       session->error ? session->error : "");
+    }
+    HMAP_FOR_EACH (port, name_node, &nva->topology.ports) {
+        if (port->n_spoofed) {
+            ds_put_format(&s, "port %s: %"PRId64" reports of frames that it "
+                          "may not send\n", port->name, port->n_spoofed);
+        }
     }
     HMAP_FOR_EACH (mig, node, &nva->migs) {
         if (mig->move) {
@@ -92,6 +99,7 @@ explain_object(const struct nva *nva, uint64_t cookie, struct ds *s)
 
     switch (cookie_kind(cookie)) {
     case COOKIE_NVE:
+    case COOKIE_DENIED:
         nve = topology_find_nve_by_id(&nva->topology, id);
         ds_put_format(s, ": NVE %s", nve ? nve->name : "(gone)");
         break;

@@ -213,20 +213,22 @@ nva_write_port(struct nva *nva, const struct port *port)
         .nve = port->place.nve ? port->place.nve->name : NULL,
         .state = (port->move || port->closed ? "moving"
                   : port->place.nve ? "bound" : "unbound"),
+        .n_spoofed = port->n_spoofed,
     };
 
     db_write_port(nva->db, &port->uuid, &status);
 }
 
 static void
-write_port_error(struct nva *nva, const struct uuid *uuid, const char *nve,
+write_port_error(struct nva *nva, const struct db_port *row,
                  const char *error)
 {
     struct db_port_status status = {
-        .nve = nve, .state = "unbound", .error = error,
+        .nve = row->nve, .state = "unbound", .error = error,
+        .n_spoofed = row->n_spoofed,
     };
 
-    db_write_port(nva->db, uuid, &status);
+    db_write_port(nva->db, &row->uuid, &status);
 }
 
 /* Returns true if 'nve' is known to have no interface for 'port'. */
@@ -369,7 +371,7 @@ on_port(const struct db_port *row, void *nva_)
         if (port) {
             remove_port(nva, port);
         }
-        write_port_error(nva, &row->uuid, row->nve, error);
+        write_port_error(nva, row, error);
         free(error);
         free(ips);
         return;
@@ -381,6 +383,7 @@ on_port(const struct db_port *row, void *nva_)
     }
     port = topology_add_port(&nva->topology, row->name, id, vn);
     port->uuid = row->uuid;
+    port->n_spoofed = row->n_spoofed;
     port->mac = mac;
     port->ips = ips;
     port->n_ips = row->n_ips;

@@ -611,8 +611,10 @@ go_on(struct mig *mig, long long int now)
     }
 }
 
+/* Looks after 'mig'.  Its row is written only if something has 'changed', for
+ * else there would be something to write each time. */
 static void
-mig_run(struct mig *mig, long long int now)
+mig_run(struct mig *mig, bool changed, long long int now)
 {
     if (!mig->move && !mig->over) {
         try_start(mig);
@@ -622,7 +624,7 @@ mig_run(struct mig *mig, long long int now)
         go_on(mig, now);
     }
     run_request(mig);
-    if (mig->move) {
+    if (mig->move && (changed || mig->nva->migs_dirty)) {
         write_row(mig, NULL, NULL);
     }
     if (mig->over) {
@@ -658,9 +660,11 @@ nva_migs_run(struct nva *nva, long long int now)
         move_run(mig->move, now, clock_wall_usec());
     }
     if (nva->migs_dirty || nva->n_starting) {
+        bool changed = nva->migs_dirty;
+
         nva->migs_dirty = false;
         HMAP_FOR_EACH_SAFE (mig, node, &nva->migs) {
-            mig_run(mig, now);
+            mig_run(mig, changed, now);
         }
     }
 }

@@ -6,8 +6,8 @@
 
 /* What nva.c (life and loop), nva-intent.c (from the database to the
  * topology), nva-session.c (sessions), nva-hypervisor.c (databases of
- * hypervisors), nva-move.c (moves) and nva-ctl.c (commands of ovs-appctl)
- * share.  For them only. */
+ * hypervisors), nva-guest.c (what VMs say), nva-move.c (moves) and nva-ctl.c
+ * (commands of ovs-appctl) share.  For them only. */
 
 #include "db.h"
 #include "hvdb.h"
@@ -20,6 +20,8 @@
 #include "openvswitch/list.h"
 #include "topology.h"
 #include "wiring.h"
+
+struct ofputil_packet_in;
 
 /* Lifetime of a staged bundle in the switch, in s.  move.c stages afresh well
  * before. */
@@ -139,6 +141,10 @@ extern const struct hvdb_class nva_hvdb_class;
 void nva_hypervisor_want(struct session *);
 void nva_hypervisor_adopt(struct peer *, struct session *);
 void nva_hypervisor_digest(struct session *);
+
+/* nva-guest.c */
+void nva_guest_rarp(struct session *, const struct ofputil_packet_in *);
+void nva_guest_denied(struct session *, const struct ofputil_packet_in *);
 
 /* nva-intent.c */
 extern const struct db_class nva_db_class;

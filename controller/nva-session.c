@@ -297,6 +297,12 @@ of_packet_in(struct ofconn *oc OVS_UNUSED, const struct ofputil_packet_in *pin,
                                      clock_msec());
         }
         break;
+    case PIPELINE_PUNT_RARP:
+        nva_guest_rarp(s, pin);
+        break;
+    case PIPELINE_PUNT_DENIED:
+        nva_guest_denied(s, pin);
+        break;
     default:
         break;
     }

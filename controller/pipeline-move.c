@@ -133,9 +133,23 @@ pipeline_move_arrival(const struct port *port, uint64_t id, ofp_port_t ofport,
                       fmt(&m, "in_port=%"PRIu32, ofport), "drop");
     } else {
         add_activation(fl, FLOW_PRIO_NORMAL, cookie, ofport);
+        /* An answer to it would only delay the announcement. */
+        flow_list_add(fl, FLOW_TABLE_ACTIVATION, FLOW_PRIO_OVERRIDE, cookie,
+                      fmt(&m, "in_port=%"PRIu32",rarp", ofport),
+                      "clone(resubmit(,%d)),resubmit(,%d)",
+                      FLOW_TABLE_LOOKUP, FLOW_TABLE_ANNOUNCE);
         add_announce(fl, cookie, ofport, true,
                      arrival == PIPELINE_ARRIVAL_PUNTED);
     }
+
+    /* Others take any frame from here with this MAC for the VM's.  So it must
+     * not come from another interface here, even if that has no port
+     * security. */
+    flow_list_add(fl, FLOW_TABLE_ACTIVATION, FLOW_PRIO_DENY, cookie,
+                  fmt(&m, REG_ORIGIN"=%d,metadata=%"PRIu32
+                      ",dl_src="ETH_ADDR_FMT, FLOW_FROM_VM, port->vn->vni,
+                      ETH_ADDR_ARGS(port->mac)),
+                  "resubmit(,%d)", FLOW_TABLE_DENIED);
     ds_destroy(&m);
     return flow_list_finish(fl);
 }

@@ -16,6 +16,11 @@
 /* How many outputs a flow of a flood list has at most. */
 #define FLOOD_CHUNK 32
 
+/* The meter of a bridge that limits reports of what port security denies, in
+ * packets/s. */
+#define DENIED_METER 0x30000
+#define DENIED_METER_RATE 5
+
 const char *
 pipeline_fmt__(struct ds *s, const char *format, ...)
 {
@@ -205,6 +210,22 @@ pipeline_nve(const struct nve *nve, ofp_port_t geneve, ofp_port_t vxlan,
                       ds_cstr(&m), "drop");
     }
     ds_destroy(&m);
+    return flow_list_finish(fl);
+}
+
+struct flow_list *
+pipeline_denied(const struct nve *nve)
+{
+    struct flow_list *fl = flow_list_create();
+
+    /* Dropped, and a sample of them reported (A8). */
+    fl->meter.id = DENIED_METER;
+    fl->meter.rate = DENIED_METER_RATE;
+    fl->meter.burst = DENIED_METER_RATE;
+    flow_list_add(fl, FLOW_TABLE_DENIED, FLOW_PRIO_DEFAULT,
+                  cookie_make(COOKIE_DENIED, nve->id), "",
+                  "meter:%d,controller(max_len=128,userdata=%02x)",
+                  DENIED_METER, PIPELINE_PUNT_DENIED);
     return flow_list_finish(fl);
 }
 
@@ -426,7 +447,7 @@ add_security(struct security *s, enum flow_table table, int priority,
 
     if (priority == FLOW_PRIO_DENY || priority == FLOW_PRIO_DEFAULT) {
         flow_list_add(s->fl, table, priority, s->cookie, ds_cstr(&s->m),
-                      "drop");
+                      "resubmit(,%d)", FLOW_TABLE_DENIED);
     } else if (table == FLOW_TABLE_PORT_SECURITY
                && strstr(ds_cstr(&s->m), "ipv6")) {
         flow_list_add(s->fl, table, priority, s->cookie, ds_cstr(&s->m),
@@ -596,6 +617,19 @@ add_responder_limit(struct flow_list *fl, const struct port *port,
                       fmt(&m, "in_port=%"PRIu32",%s", ofport, requests[i]),
                       "%sresubmit(,%d)", ds_cstr(&a), FLOW_TABLE_RESPONDER);
     }
+
+    /* A VM may ask for its address (RFC 903), and a hypervisor announces a VM
+     * with the same words, so all hear it first: a meter drops what follows.
+     * Open vSwitch cannot rewrite RARP, so the controller answers. */
+    flow_list_add(fl, FLOW_TABLE_RESPONDER_LIMIT, FLOW_PRIO_NORMAL, cookie,
+                  fmt(&m, "in_port=%"PRIu32",rarp,arp_op=3,"
+                      "dl_dst=ff:ff:ff:ff:ff:ff", ofport),
+                  "resubmit(,%d),resubmit(,%d)", FLOW_TABLE_LOOKUP,
+                  FLOW_TABLE_RESPONDER);
+    flow_list_add(fl, FLOW_TABLE_RESPONDER, FLOW_PRIO_NORMAL, cookie,
+                  fmt(&m, "in_port=%"PRIu32",rarp", ofport),
+                  "%scontroller(max_len=64,userdata=%02x)", ds_cstr(&a),
+                  PIPELINE_PUNT_RARP);
     ds_destroy(&m);
     ds_destroy(&a);
 }

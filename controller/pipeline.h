@@ -22,7 +22,9 @@
 enum pipeline_punt {
     PIPELINE_PUNT_ACTIVATION = 1,   /* A VM was heard at its new NVE. */
     PIPELINE_PUNT_REDIRECT = 2,     /* Its old NVE heard of that. */
-    PIPELINE_PUNT_PROBE = 3         /* A probe of the underlay arrived. */
+    PIPELINE_PUNT_PROBE = 3,        /* A probe of the underlay arrived. */
+    PIPELINE_PUNT_RARP = 4,         /* A VM asks for its address. */
+    PIPELINE_PUNT_DENIED = 5        /* A VM sent what it may not send. */
 };
 
 /* What an NVE needs whatever its ports are: 'geneve' and 'vxlan' are the
@@ -30,6 +32,9 @@ enum pipeline_punt {
  * the packets that it sends to the controller, in packets/s (C3). */
 struct flow_list *pipeline_nve(const struct nve *, ofp_port_t geneve,
                                ofp_port_t vxlan, uint32_t packet_in_rate);
+
+/* What becomes of frames that port security denies. */
+struct flow_list *pipeline_denied(const struct nve *);
 
 /* What an NVE needs for each virtual network it takes part in. */
 struct flow_list *pipeline_vn(const struct vn *);

@@ -246,6 +246,21 @@ topology_find_port_by_id(const struct topology *t, uint64_t id)
     return NULL;
 }
 
+struct port *
+topology_find_address(const struct vn *vn, const struct in6_addr *ip)
+{
+    struct port *port;
+
+    HMAP_FOR_EACH (port, vn_node, &vn->ports) {
+        for (size_t i = 0; i < port->n_ips; i++) {
+            if (ipv6_addr_equals(&port->ips[i], ip)) {
+                return port;
+            }
+        }
+    }
+    return NULL;
+}
+
 /* Attachments. */
 
 struct attachment *
@@ -286,6 +301,20 @@ topology_find_attachment(const struct topology *t, const char *port_name,
         }
     }
     return best;
+}
+
+const struct attachment *
+topology_find_ofport(const struct topology *t, const struct nve *nve,
+                     ofp_port_t ofport)
+{
+    const struct attachment *a;
+
+    HMAP_FOR_EACH (a, iface_node, &t->attachments) {
+        if (a->nve == nve && a->ofport == ofport) {
+            return a;
+        }
+    }
+    return NULL;
 }
 
 struct attachment *

@@ -107,6 +107,8 @@ struct port {
     struct in6_addr *ips;       /* v4-mapped if IPv4. */
     size_t n_ips;
     bool security;              /* Only its own addresses (V12, A7). */
+    int64_t n_spoofed;          /* Reports that it used others'.  Set by the
+                                 * owner. */
 
     struct place place;
     bool closed;                /* Its VM there is stopped (V9). */
@@ -174,6 +176,15 @@ struct attachment *topology_find_attachment(const struct topology *,
  * at the NVE whose name sorts first. */
 struct attachment *topology_find_any_attachment(const struct topology *,
                                                 const char *port_name);
+
+/* Returns the interface at 'nve' with OpenFlow port 'ofport', or null. */
+const struct attachment *topology_find_ofport(const struct topology *,
+                                              const struct nve *,
+                                              ofp_port_t ofport);
+
+/* Returns the port of 'vn' that has address 'ip', or null. */
+struct port *topology_find_address(const struct vn *,
+                                   const struct in6_addr *ip);
 
 /* Returns what 'nve' has to do with 'vn', or null. */
 struct member *topology_find_member(const struct nve *, const struct vn *);

@@ -97,7 +97,8 @@ put_cookie_object(const struct trace *tr, uint64_t cookie, struct ds *s)
     const char *name = NULL;
 
     switch (cookie_kind(cookie)) {
-    case COOKIE_NVE: {
+    case COOKIE_NVE:
+    case COOKIE_DENIED: {
         const struct nve *nve = topology_find_nve_by_id(t, id);
 
         name = nve ? nve->name : NULL;
@@ -380,6 +381,10 @@ lookup(struct trace *tr, uint8_t table)
     } else {
         put_table_line(tr, fe);
         tr->indent += 4;
+        if (table == FLOW_TABLE_DENIED) {
+            drop(tr, false, "dropped in table %s of %s",
+                 flow_table_name(old_table), nve->name);
+        }
         if (!fe->ofpacts_len) {
             put_line(tr, "drop");
             drop(tr, false, "dropped in table %s of %s",

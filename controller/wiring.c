@@ -34,6 +34,7 @@ wiring_nve_changed(struct nve *nve, const struct wiring_config *config)
     set_unit(nve, COOKIE_NVE, nve->id,
              pipeline_nve(nve, nve->geneve_ofport, nve->vxlan_ofport,
                           config->packet_in_rate));
+    set_unit(nve, COOKIE_DENIED, nve->id, pipeline_denied(nve));
 }
 
 /* Ports. */
@@ -429,6 +430,7 @@ wiring_check(struct topology *t, struct nve *nve,
     check_unit(&check, nve, COOKIE_NVE, nve->id,
                pipeline_nve(nve, nve->geneve_ofport, nve->vxlan_ofport,
                             config->packet_in_rate));
+    check_unit(&check, nve, COOKIE_DENIED, nve->id, pipeline_denied(nve));
     HMAP_FOR_EACH (m, nve_node, &nve->members) {
         struct vn *vn = m->vn;
 

@@ -27,6 +27,7 @@ TESTSUITE_AT = \
 	tests/system-macros.at \
 	tests/docs.at \
 	tests/hvdb.at \
+	tests/lifecycle.at \
 	tests/loop.at \
 	tests/migration.at \
 	tests/neighbor.at \
@@ -38,15 +39,20 @@ TESTSUITE_AT = \
 	tests/ofsync.at \
 	tests/pipeline.at \
 	tests/style.at \
+	tests/system-blackout.at \
 	tests/system-failure.at \
+	tests/system-guest.at \
 	tests/system-kinds.at \
 	tests/system-move.at \
 	tests/system-traffic.at \
+	tests/system-trigger.at \
 	tests/trace.at \
 	tests/wiring.at
 TESTSUITE = $(srcdir)/tests/testsuite
 EXTRA_DIST += $(TESTSUITE_AT) $(TESTSUITE) tests/package.m4 \
+	tests/frames.py \
 	tests/hvdb-rubbish.py \
+	tests/lifecycle.py \
 	tests/measure-moves \
 	tests/pipeline.expected
 

@@ -1,0 +1,272 @@
+/* Copyright (c) 2026 The ovs-nva authors.
+ * SPDX-License-Identifier: Apache-2.0 */
+
+#include <config.h>
+
+#include "nva-private.h"
+
+#include <netinet/icmp6.h>
+
+#include "cookie.h"
+#include "flow-tables.h"
+#include "openvswitch/ofp-actions.h"
+#include "openvswitch/ofp-packet.h"
+#include "openvswitch/ofpbuf.h"
+#include "openvswitch/vlog.h"
+#include "util.h"
+
+VLOG_DEFINE_THIS_MODULE(guest);
+
+/* What VMs say that the switches leave to us. */
+
+/* RFC 903; packets.h has the request only. */
+#define RARP_OP_REPLY 4
+
+/* Returns the port for whose interface the flow is that sent us 'pin', or
+ * null if it has gone meanwhile. */
+static struct port *
+find_sender(const struct session *s, const struct ofputil_packet_in *pin)
+{
+    uint64_t cookie = ntohll(pin->cookie);
+
+    return (cookie_kind(cookie) == COOKIE_PORT
+            ? topology_find_port_by_id(&s->nva->topology, cookie_id(cookie))
+            : NULL);
+}
+
+static const struct port *
+find_mac(const struct vn *vn, struct eth_addr mac)
+{
+    const struct port *port;
+
+    HMAP_FOR_EACH (port, vn_node, &vn->ports) {
+        if (eth_addr_equals(port->mac, mac)) {
+            return port;
+        }
+    }
+    return NULL;
+}
+
+/* Has the switch of 's' send 'frame' to 'ofport'. */
+static void
+send_frame(struct session *s, ofp_port_t ofport, const struct ofpbuf *frame)
+{
+    struct ofputil_packet_out po = {
+        .packet = frame->data,
+        .packet_len = frame->size,
+        .buffer_id = UINT32_MAX,
+    };
+    struct ofpbuf ofpacts;
+
+    ofpbuf_init(&ofpacts, 64);
+    ofpact_put_OUTPUT(&ofpacts)->port = ofport;
+    match_init_catchall(&po.flow_metadata);
+    match_set_in_port(&po.flow_metadata, OFPP_CONTROLLER);
+    po.ofpacts = ofpacts.data;
+    po.ofpacts_len = ofpacts.size;
+    ofconn_send(s->of_peer->ofconn,
+                ofputil_encode_packet_out(&po, OFPUTIL_P_OF15_OXM));
+    ofpbuf_uninit(&ofpacts);
+}
+
+/* RFC 903: ar$tha asks for its address and gets it as ar$tpa.  We have no
+ * address in the virtual network, so ar$spa is 0. */
+static void
+answer_rarp(struct session *s, ofp_port_t ofport,
+            const struct arp_eth_header *request, ovs_be32 ip)
+{
+    struct eth_addr mac = FLOW_NVA_MAC;
+    struct arp_eth_header *arp;
+    struct eth_header *eth;
+    struct ofpbuf frame;
+
+    ofpbuf_init(&frame, ETH_TOTAL_MIN);
+    eth = ofpbuf_put_zeros(&frame, ETH_TOTAL_MIN);
+    eth->eth_dst = request->ar_sha;
+    eth->eth_src = mac;
+    eth->eth_type = htons(ETH_TYPE_RARP);
+    arp = ALIGNED_CAST(struct arp_eth_header *, eth + 1);
+    *arp = *request;
+    arp->ar_op = htons(RARP_OP_REPLY);
+    arp->ar_sha = mac;
+    put_16aligned_be32(&arp->ar_spa, htonl(0));
+    put_16aligned_be32(&arp->ar_tpa, ip);
+    send_frame(s, ofport, &frame);
+    ofpbuf_uninit(&frame);
+}
+
+void
+nva_guest_rarp(struct session *s, const struct ofputil_packet_in *pin)
+{
+    const struct port *sender = find_sender(s, pin);
+    const struct arp_eth_header *arp;
+    const struct port *port;
+
+    if (!sender || pin->packet_len < ETH_HEADER_LEN + ARP_ETH_HEADER_LEN) {
+        return;
+    }
+    arp = ALIGNED_CAST(const struct arp_eth_header *,
+                       (const char *) pin->packet + ETH_HEADER_LEN);
+    port = find_mac(sender->vn, arp->ar_tha);
+    for (size_t i = 0; port && i < port->n_ips; i++) {
+        if (topology_is_ipv4(&port->ips[i])) {
+            VLOG_DBG("%s: %s asks for the address of %s", s->nve->name,
+                     sender->name, port->name);
+            answer_rarp(s, pin->flow_metadata.flow.in_port.ofp_port, arp,
+                        in6_addr_get_mapped_ipv4(&port->ips[i]));
+            return;
+        }
+    }
+}
+
+/* What port security has denied. */
+
+/* Appends that 'port' claims to be 'mac', and whose that is. */
+static void
+put_mac(struct ds *s, const struct port *port, struct eth_addr mac)
+{
+    const struct port *owner = find_mac(port->vn, mac);
+
+    ds_put_format(s, "%s"ETH_ADDR_FMT, s->length ? " and " : "",
+                  ETH_ADDR_ARGS(mac));
+    if (owner) {
+        ds_put_format(s, " (port %s%s)", owner->name,
+                      owner->move ? ", which is on the move" : "");
+    }
+}
+
+/* The same for address 'ip', unless the port has it. */
+static void
+put_ip(struct ds *s, const struct port *port, const struct in6_addr *ip)
+{
+    struct in6_addr lla;
+
+    in6_generate_lla(port->mac, &lla);
+    for (size_t i = 0; i < port->n_ips; i++) {
+        if (ipv6_addr_equals(&port->ips[i], ip)) {
+            return;
+        }
+    }
+    if (!ipv6_is_zero(ip) && !ipv6_addr_equals(&lla, ip)
+        && (!topology_is_ipv4(ip) || in6_addr_get_mapped_ipv4(ip))) {
+        const struct port *owner = topology_find_address(port->vn, ip);
+
+        ds_put_cstr(s, s->length ? " and " : "");
+        ipv6_format_mapped(ip, s);
+        if (owner) {
+            ds_put_format(s, " (port %s)", owner->name);
+        }
+    }
+}
+
+static void
+put_ip4(struct ds *s, const struct port *port, const void *ip)
+{
+    struct in6_addr addr = in6_addr_mapped_ipv4(get_unaligned_be32(ip));
+
+    put_ip(s, port, &addr);
+}
+
+static void
+put_ip6(struct ds *s, const struct port *port, const uint8_t *ip)
+{
+    struct in6_addr addr;
+
+    memcpy(&addr, ip, sizeof addr);
+    put_ip(s, port, &addr);
+}
+
+static void
+put_arp(struct ds *s, const struct port *port, struct eth_addr eth_src,
+        const struct arp_eth_header *arp)
+{
+    if (!eth_addr_equals(arp->ar_sha, port->mac)
+        && !eth_addr_equals(arp->ar_sha, eth_src)) {
+        put_mac(s, port, arp->ar_sha);
+    }
+    put_ip4(s, port, &arp->ar_spa);
+}
+
+/* 'ip6' is an IPv6 packet of 'len' bytes at least as long as its header. */
+static void
+put_ipv6(struct ds *s, const struct port *port, const uint8_t *ip6, size_t len)
+{
+    /* Of ICMPv6, where a neighbor advertisement has its target. */
+    enum { ND_TARGET = IPV6_HEADER_LEN + 8 };
+
+    const uint8_t *src = ip6 + offsetof(struct ovs_16aligned_ip6_hdr, ip6_src);
+
+    put_ip6(s, port, src);
+    if (ip6[offsetof(struct ovs_16aligned_ip6_hdr, ip6_nxt)] == IPPROTO_ICMPV6
+        && len >= ND_TARGET + sizeof(struct in6_addr)
+        && ip6[IPV6_HEADER_LEN] == ND_NEIGHBOR_ADVERT
+        && memcmp(src, ip6 + ND_TARGET, sizeof(struct in6_addr))) {
+        put_ip6(s, port, ip6 + ND_TARGET);
+    }
+}
+
+/* Appends who 'port' claims to be by the 'len' bytes at 'frame'; nothing if it
+ * claims to be itself. */
+static void
+describe_claim(const struct port *port, const uint8_t *frame, size_t len,
+               struct ds *s)
+{
+    const struct eth_header *eth = ALIGNED_CAST(const struct eth_header *,
+                                                frame);
+    const uint8_t *l3 = frame + ETH_HEADER_LEN;
+    size_t l3_len = len - ETH_HEADER_LEN;
+
+    if (!eth_addr_equals(eth->eth_src, port->mac)) {
+        put_mac(s, port, eth->eth_src);
+    }
+    switch (ntohs(eth->eth_type)) {
+    case ETH_TYPE_ARP:
+    case ETH_TYPE_RARP:
+        if (l3_len >= ARP_ETH_HEADER_LEN) {
+            put_arp(s, port, eth->eth_src,
+                    ALIGNED_CAST(const struct arp_eth_header *, l3));
+        }
+        break;
+    case ETH_TYPE_IP:
+        if (l3_len >= IP_HEADER_LEN) {
+            put_ip4(s, port, l3 + offsetof(struct ip_header, ip_src));
+        }
+        break;
+    case ETH_TYPE_IPV6:
+        if (l3_len >= IPV6_HEADER_LEN) {
+            put_ipv6(s, port, l3, l3_len);
+        }
+        break;
+    default:
+        break;
+    }
+}
+
+void
+nva_guest_denied(struct session *s, const struct ofputil_packet_in *pin)
+{
+    static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(10, 20);
+    const struct attachment *a;
+    struct port *port;
+    struct ds claim = DS_EMPTY_INITIALIZER;
+
+    a = topology_find_ofport(&s->nva->topology, s->nve,
+                             pin->flow_metadata.flow.in_port.ofp_port);
+    port = a ? topology_find_port(&s->nva->topology, a->port_name) : NULL;
+    if (!port || pin->packet_len < ETH_HEADER_LEN) {
+        return;
+    }
+    port->n_spoofed++;
+    nva_write_port(s->nva, port);
+    describe_claim(port, pin->packet, pin->packet_len, &claim);
+    if (claim.length) {
+        VLOG_WARN_RL(&rl, "%s: port %s (interface %s) claims to be %s; its "
+                     "frame was dropped", s->nve->name, port->name, a->ifname,
+                     ds_cstr(&claim));
+    } else {
+        VLOG_WARN_RL(&rl, "%s: port %s (interface %s) sent what only routers "
+                     "and servers send; its frame was dropped", s->nve->name,
+                     port->name, a->ifname);
+    }
+    ds_destroy(&claim);
+}
