@@ -42,7 +42,7 @@ struct write {
     struct uuid uuid;
     bool sent;                  /* In the transaction that is under way. */
 
-    char *strings[4];           /* As the type needs them. */
+    char *strings[5];           /* As the type needs them. */
     bool flags[2];
     int64_t number;
     struct smap maps[2];
@@ -360,6 +360,7 @@ db_write_migration(struct db *db, const struct uuid *uuid,
     w->strings[1] = xstrdup(status->phase);
     w->strings[2] = nullable_xstrdup(status->triggered_by);
     w->strings[3] = nullable_xstrdup(status->error);
+    w->strings[4] = nullable_xstrdup(status->slowest_peer);
     smap_destroy(&w->maps[0]);
     smap_clone(&w->maps[0], &status->times);
     smap_destroy(&w->maps[1]);
@@ -470,6 +471,7 @@ apply_migration(struct db *db, const struct write *w)
     nvarec_migration_set_phase(row, w->strings[1]);
     nvarec_migration_set_triggered_by(row, or_empty(w->strings[2]));
     nvarec_migration_set_error(row, or_empty(w->strings[3]));
+    nvarec_migration_set_slowest_peer(row, or_empty(w->strings[4]));
     if (!row->kind[0]) {
         nvarec_migration_set_kind(row, "hot");
     }

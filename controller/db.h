@@ -100,6 +100,7 @@ struct db_port_status {
 
 struct db_migration_status {
     const char *old_nve, *phase, *triggered_by, *error;
+    const char *slowest_peer;   /* Null for none. */
     struct smap times;          /* Integers as text. */
     struct smap counters;       /* Integers as text. */
     struct sset waiting_for;

@@ -61,11 +61,14 @@ write_move(const struct mig *mig, struct db_migration_status *status)
 
     status->phase = migration_phase_to_string(move->migration.phase);
     status->triggered_by = move->triggered_by;
+    status->slowest_peer = move->slowest_peer;
     status->error = move->error;
     for (size_t i = 0; i < N_MOVE_TIMES; i++) {
         put_number(&status->times, keys[i], move->times[i]);
     }
     put_number(&status->counters, "triggers", move->n_triggers);
+    put_number(&status->counters, "late-triggers", move->n_late_triggers);
+    put_number(&status->counters, "slowest-peer-us", move->slowest_us);
     if (move->times[MOVE_PEERS_SWITCHED]) {
         smap_add_format(&status->counters, "redirected-packets", "%"PRIu64,
                         move->redirected_packets);

@@ -37,6 +37,8 @@ TESTSUITE_AT = \
 	tests/ofsync-stage.at \
 	tests/ofsync.at \
 	tests/pipeline.at \
+	tests/scene-macros.at \
+	tests/scene.at \
 	tests/style.at \
 	tests/system-failure.at \
 	tests/system-kinds.at \
