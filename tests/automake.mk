@@ -32,6 +32,7 @@ TESTSUITE_AT = \
 	tests/neighbor.at \
 	tests/nva-ctl-migrate.at \
 	tests/nva-ctl-refuse.at \
+	tests/nva-ctl-stats.at \
 	tests/nva-ctl.at \
 	tests/nva-schema.at \
 	tests/ofsync-stage.at \

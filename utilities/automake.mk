@@ -11,6 +11,7 @@ utilities_nva_ctl_SOURCES = \
 	utilities/nva-ctl-nve.c \
 	utilities/nva-ctl-port.c \
 	utilities/nva-ctl-show.c \
+	utilities/nva-ctl-stats.c \
 	utilities/nva-ctl-vn.c
 utilities_nva_ctl_LDADD = ovsdb-schema/libnvaidl.a $(OVS_LDADD)
 # nva-traffic needs the C library only.

@@ -119,6 +119,7 @@ Migration commands:\n\
   migrate-wait ID [PHASE]     wait until PHASE (default: done)\n\
   migrate-list [PORT]         list migrations\n\
   migrate-show ID             print one migration and its timeline\n\
+  migrate-stats               medians and worst cases by NVEs and kind\n\
 \n\
 %s%s",
            program_name, program_name, ctl_get_db_cmd_usage(),
@@ -721,6 +722,7 @@ register_commands(void)
     ctl_register_commands(nva_ctl_port_commands);
     ctl_register_commands(nva_ctl_migrate_commands);
     ctl_register_commands(nva_ctl_show_commands);
+    ctl_register_commands(nva_ctl_stats_commands);
 }
 
 int
