@@ -163,6 +163,11 @@ report_port(struct db *db, const struct nvarec_port *row)
 static void
 report_migration(struct db *db, const struct nvarec_migration *row)
 {
+    long long int last_time = 0;
+
+    for (size_t i = 0; i < row->n_times; i++) {
+        last_time = MAX(last_time, row->value_times[i]);
+    }
     db->class->migration(&(struct db_migration) {
         .uuid = row->header_.uuid,
         .port = row->port,
@@ -172,6 +177,7 @@ report_migration(struct db *db, const struct nvarec_migration *row)
         .trigger = row->trigger,
         .request = row->request,
         .phase = row->phase,
+        .last_time = last_time,
     }, db->aux);
 }
 
@@ -559,7 +565,15 @@ start_txn(struct db *db)
     db->txn = ovsdb_idl_txn_create(db->idl);
     HMAP_FOR_EACH (w, node, &db->pending) {
         w->sent = true;
-        apply_write(db, w);
+        if (w->type != WRITE_DELETE_MIGRATION) {
+            apply_write(db, w);
+        }
+    }
+    /* Last, because what is deleted cannot be written to. */
+    HMAP_FOR_EACH (w, node, &db->pending) {
+        if (w->type == WRITE_DELETE_MIGRATION) {
+            apply_write(db, w);
+        }
     }
 }
 

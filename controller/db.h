@@ -55,6 +55,7 @@ struct db_migration {
     struct uuid uuid;
     const char *port, *new_nve, *old_nve;
     const char *kind, *trigger, *request, *phase;
+    long long int last_time;    /* The newest of 'times', or 0 if none. */
 };
 
 struct db_global {

@@ -411,13 +411,19 @@ on_port_deleted(const struct uuid *uuid, void *nva_)
 static void
 on_migration(const struct db_migration *row, void *nva_)
 {
-    nva_mig_row(nva_from(nva_), row);
+    struct nva *nva = nva_from(nva_);
+
+    nva_mig_row(nva, row);
+    nva_history_row(nva, row);
 }
 
 static void
 on_migration_deleted(const struct uuid *uuid, void *nva_)
 {
-    nva_mig_deleted(nva_from(nva_), uuid);
+    struct nva *nva = nva_from(nva_);
+
+    nva_mig_deleted(nva, uuid);
+    nva_history_deleted(nva->history, uuid);
 }
 
 /* Returns option drain_max, 's' or null, in ms. */
@@ -464,6 +470,7 @@ on_global(const struct db_global *row, void *nva_)
         }
     }
     nva->drain_max_ms = drain_max_ms(smap_get(row->options, "drain_max"));
+    nva_history_configure(nva->history, row->options);
     nva->nb_cfg = row->nb_cfg;
 }
 

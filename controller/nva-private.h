@@ -6,8 +6,8 @@
 
 /* What nva.c (life and loop), nva-intent.c (from the database to the
  * topology), nva-session.c (sessions), nva-hypervisor.c (databases of
- * hypervisors), nva-move.c (moves) and nva-ctl.c (commands of ovs-appctl)
- * share.  For them only. */
+ * hypervisors), nva-move.c (moves), nva-history.c (moves that have ended) and
+ * nva-ctl.c (commands of ovs-appctl) share.  For them only. */
 
 #include "db.h"
 #include "hvdb.h"
@@ -107,6 +107,7 @@ struct nva {
     struct ovs_list active;     /* Those with a move. */
     size_t n_starting;          /* Elements of 'migs' without a move. */
     bool migs_dirty;            /* Some mig wants a look. */
+    struct history *history;    /* Those that have ended. */
 
     /* --wait=nve. */
     int64_t nb_cfg;             /* What is asked, */
@@ -162,6 +163,15 @@ void nva_migs_run(struct nva *, long long int now);
 void nva_migs_destroy(struct nva *);
 long long int nva_migs_deadline(const struct nva *);
 struct mig *nva_mig_find(const struct nva *, uint64_t id);
+
+/* nva-history.c */
+struct history *nva_history_create(void);
+void nva_history_destroy(struct history *);
+void nva_history_configure(struct history *, const struct smap *options);
+void nva_history_row(struct nva *, const struct db_migration *);
+void nva_history_deleted(struct history *, const struct uuid *);
+void nva_history_run(struct nva *);
+long long int nva_history_deadline(const struct history *);
 
 /* nva-ctl.c */
 void nva_ctl_register(struct nva *);

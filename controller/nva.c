@@ -109,6 +109,7 @@ nva_create(const struct nva_config *config, struct nva **nvap)
     ovs_list_init(&nva->behind);
     hmap_init(&nva->migs);
     nva->drain_max_ms = NVA_DRAIN_MAX * 1000;
+    nva->history = nva_history_create();
     nva->db = db_create(config->db, &nva_db_class, nva);
     nva_ctl_register(nva);
     error = start_listeners(nva, config);
@@ -155,6 +156,7 @@ nva_destroy(struct nva *nva)
     }
     topology_uninit(&nva->topology);
     neighbors_destroy(nva->neighbors);
+    nva_history_destroy(nva->history);
     db_destroy(nva->db);
     loop_destroy(nva->loop);
     free(nva->openflow_target);
@@ -211,6 +213,7 @@ nva_run(struct nva *nva)
     now = clock_msec();
     neighbors_run(nva->neighbors, now);
     nva_migs_run(nva, now);
+    nva_history_run(nva);
     run_nve_cfg(nva, now);
     nva_sessions_run(nva, now);
 }
@@ -228,6 +231,7 @@ nva_wait(struct nva *nva)
     deadline = MIN(MIN(neighbors_deadline(nva->neighbors),
                        nva_migs_deadline(nva)),
                    nva_sessions_deadline(nva));
+    deadline = MIN(deadline, nva_history_deadline(nva->history));
     if (nva->nve_cfg != nva->owed_cfg) {
         deadline = MIN(deadline, nva->owing_since + NEIGHBORS_MAX_MS);
     }

@@ -26,6 +26,7 @@ TESTSUITE_AT = \
 	tests/sandbox-macros.at \
 	tests/system-macros.at \
 	tests/docs.at \
+	tests/history.at \
 	tests/hvdb.at \
 	tests/loop.at \
 	tests/migration.at \
