@@ -45,6 +45,7 @@ controller_libnva_a_SOURCES = \
 	controller/neighbor.c \
 	controller/neighbor.h \
 	controller/nva-ctl.c \
+	controller/nva-evacuate.c \
 	controller/nva-history.c \
 	controller/nva-hypervisor.c \
 	controller/nva-intent.c \

@@ -26,11 +26,13 @@ TESTSUITE_AT = \
 	tests/sandbox-macros.at \
 	tests/system-macros.at \
 	tests/docs.at \
+	tests/evacuate.at \
 	tests/history.at \
 	tests/hvdb.at \
 	tests/loop.at \
 	tests/migration.at \
 	tests/neighbor.at \
+	tests/nva-ctl-evacuate.at \
 	tests/nva-ctl-migrate.at \
 	tests/nva-ctl-refuse.at \
 	tests/nva-ctl-stats.at \

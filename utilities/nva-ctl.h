@@ -60,6 +60,7 @@ extern const struct ctl_command_syntax nva_ctl_nve_commands[];
 extern const struct ctl_command_syntax nva_ctl_vn_commands[];
 extern const struct ctl_command_syntax nva_ctl_port_commands[];
 extern const struct ctl_command_syntax nva_ctl_migrate_commands[];
+extern const struct ctl_command_syntax nva_ctl_evacuate_commands[];
 extern const struct ctl_command_syntax nva_ctl_show_commands[];
 extern const struct ctl_command_syntax nva_ctl_stats_commands[];
 
