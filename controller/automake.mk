@@ -46,6 +46,8 @@ controller_libnva_a_SOURCES = \
 	controller/neighbor.h \
 	controller/nva-ctl.c \
 	controller/nva-guest.c \
+	controller/nva-evacuate.c \
+	controller/nva-history.c \
 	controller/nva-hypervisor.c \
 	controller/nva-intent.c \
 	controller/nva-move.c \

@@ -31,7 +31,9 @@ enum write_type {
     WRITE_PORT,
     WRITE_MIGRATION,
     WRITE_NVE_CFG,
+    WRITE_EVACUATION,
     WRITE_ADD_NVE,
+    WRITE_ADD_MIGRATION,
     WRITE_DELETE_MIGRATION
 };
 
@@ -40,9 +42,10 @@ struct write {
     struct hmap_node node;      /* In db's 'pending', by 'uuid' and 'type'. */
     enum write_type type;
     struct uuid uuid;
+    struct uuid evacuation;     /* For WRITE_ADD_MIGRATION. */
     bool sent;                  /* In the transaction that is under way. */
 
-    char *strings[4];           /* As the type needs them. */
+    char *strings[5];           /* As the type needs them. */
     bool flags[2];
     int64_t number;
     struct smap maps[2];
@@ -164,6 +167,11 @@ report_port(struct db *db, const struct nvarec_port *row)
 static void
 report_migration(struct db *db, const struct nvarec_migration *row)
 {
+    long long int last_time = 0;
+
+    for (size_t i = 0; i < row->n_times; i++) {
+        last_time = MAX(last_time, row->value_times[i]);
+    }
     db->class->migration(&(struct db_migration) {
         .uuid = row->header_.uuid,
         .port = row->port,
@@ -173,31 +181,67 @@ report_migration(struct db *db, const struct nvarec_migration *row)
         .trigger = row->trigger,
         .request = row->request,
         .phase = row->phase,
+        .last_time = last_time,
+        .evacuation = (row->evacuation ? row->evacuation->header_.uuid
+                       : UUID_ZERO),
+    }, db->aux);
+}
+
+/* Returns the value of 'key' in a column of type "map of string to integer",
+ * 0 if there is none. */
+static int64_t
+find_integer(char *const keys[], const int64_t values[], size_t n,
+             const char *key)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (!strcmp(keys[i], key)) {
+            return values[i];
+        }
+    }
+    return 0;
+}
+
+static void
+report_evacuation(struct db *db, const struct nvarec_evacuation *row)
+{
+    db->class->evacuation(&(struct db_evacuation) {
+        .uuid = row->header_.uuid,
+        .nve = row->nve,
+        .to = row->to,
+        .n_to = row->n_to,
+        .parallel = row->n_parallel ? row->parallel[0] : 0,
+        .trigger = row->trigger,
+        .request = row->request,
+        .phase = row->phase,
+        .n_moved = find_integer(row->key_counters, row->value_counters,
+                                row->n_counters, "moved"),
+        .started = find_integer(row->key_times, row->value_times,
+                                row->n_times, "started"),
     }, db->aux);
 }
 
 static void
-report_global(struct db *db)
+report_global(struct db *db, const struct nvarec_nva_global *row)
 {
-    const struct nvarec_nva_global *row = nvarec_nva_global_first(db->idl);
-
-    if (row) {
-        db->class->global(&(struct db_global) {
-            .nb_cfg = row->nb_cfg,
-            .options = &row->options,
-        }, db->aux);
-    }
+    db->class->global(&(struct db_global) {
+        .nb_cfg = row->nb_cfg,
+        .options = &row->options,
+    }, db->aux);
 }
 
 static void
 report_all(struct db *db)
 {
+    const struct nvarec_evacuation *evacuation;
     const struct nvarec_migration *migration;
     const struct nvarec_virtual_network *vn;
+    const struct nvarec_nva_global *global;
     const struct nvarec_port *port;
     const struct nvarec_nve *nve;
 
-    report_global(db);
+    NVAREC_NVA_GLOBAL_FOR_EACH (global, db->idl) {
+        report_global(db, global);
+    }
     NVAREC_NVE_FOR_EACH (nve, db->idl) {
         report_nve(db, nve);
     }
@@ -207,76 +251,52 @@ report_all(struct db *db)
     NVAREC_PORT_FOR_EACH (port, db->idl) {
         report_port(db, port);
     }
+    NVAREC_EVACUATION_FOR_EACH (evacuation, db->idl) {
+        report_evacuation(db, evacuation);
+    }
     NVAREC_MIGRATION_FOR_EACH (migration, db->idl) {
         report_migration(db, migration);
     }
 }
 
-static void
-report_deletions(struct db *db)
-{
-    const struct nvarec_migration *migration;
-    const struct nvarec_virtual_network *vn;
-    const struct nvarec_port *port;
-    const struct nvarec_nve *nve;
-
-    NVAREC_MIGRATION_FOR_EACH_TRACKED (migration, db->idl) {
-        if (nvarec_migration_is_deleted(migration)) {
-            db->class->migration_deleted(&migration->header_.uuid, db->aux);
-        }
-    }
-    NVAREC_PORT_FOR_EACH_TRACKED (port, db->idl) {
-        if (nvarec_port_is_deleted(port)) {
-            db->class->port_deleted(&port->header_.uuid, db->aux);
-        }
-    }
-    NVAREC_VIRTUAL_NETWORK_FOR_EACH_TRACKED (vn, db->idl) {
-        if (nvarec_virtual_network_is_deleted(vn)) {
-            db->class->vn_deleted(&vn->header_.uuid, db->aux);
-        }
-    }
-    NVAREC_NVE_FOR_EACH_TRACKED (nve, db->idl) {
-        if (nvarec_nve_is_deleted(nve)) {
-            db->class->nve_deleted(&nve->header_.uuid, db->aux);
-        }
-    }
-}
+/* Reports the rows of one table that have been deleted, or the others that
+ * have changed. */
+#define REPORT_DELETED(TABLE, NAME, WHAT)                               \
+    do {                                                                \
+        const struct nvarec_##NAME *row;                                \
+                                                                        \
+        NVAREC_##TABLE##_FOR_EACH_TRACKED (row, db->idl) {              \
+            if (nvarec_##NAME##_is_deleted(row)) {                      \
+                db->class->WHAT##_deleted(&row->header_.uuid, db->aux); \
+            }                                                           \
+        }                                                               \
+    } while (0)
+#define REPORT_CHANGED(TABLE, NAME, WHAT)                               \
+    do {                                                                \
+        const struct nvarec_##NAME *row;                                \
+                                                                        \
+        NVAREC_##TABLE##_FOR_EACH_TRACKED (row, db->idl) {              \
+            if (!nvarec_##NAME##_is_deleted(row)) {                     \
+                report_##WHAT(db, row);                                 \
+            }                                                           \
+        }                                                               \
+    } while (0)
 
 static void
 report_changes(struct db *db)
 {
-    const struct nvarec_migration *migration;
-    const struct nvarec_virtual_network *vn;
-    const struct nvarec_nva_global *global;
-    const struct nvarec_port *port;
-    const struct nvarec_nve *nve;
+    REPORT_DELETED(MIGRATION, migration, migration);
+    REPORT_DELETED(EVACUATION, evacuation, evacuation);
+    REPORT_DELETED(PORT, port, port);
+    REPORT_DELETED(VIRTUAL_NETWORK, virtual_network, vn);
+    REPORT_DELETED(NVE, nve, nve);
 
-    report_deletions(db);
-    NVAREC_NVE_FOR_EACH_TRACKED (nve, db->idl) {
-        if (!nvarec_nve_is_deleted(nve)) {
-            report_nve(db, nve);
-        }
-    }
-    NVAREC_VIRTUAL_NETWORK_FOR_EACH_TRACKED (vn, db->idl) {
-        if (!nvarec_virtual_network_is_deleted(vn)) {
-            report_vn(db, vn);
-        }
-    }
-    NVAREC_PORT_FOR_EACH_TRACKED (port, db->idl) {
-        if (!nvarec_port_is_deleted(port)) {
-            report_port(db, port);
-        }
-    }
-    NVAREC_MIGRATION_FOR_EACH_TRACKED (migration, db->idl) {
-        if (!nvarec_migration_is_deleted(migration)) {
-            report_migration(db, migration);
-        }
-    }
-    NVAREC_NVA_GLOBAL_FOR_EACH_TRACKED (global, db->idl) {
-        if (!nvarec_nva_global_is_deleted(global)) {
-            report_global(db);
-        }
-    }
+    REPORT_CHANGED(NVE, nve, nve);
+    REPORT_CHANGED(VIRTUAL_NETWORK, virtual_network, vn);
+    REPORT_CHANGED(PORT, port, port);
+    REPORT_CHANGED(EVACUATION, evacuation, evacuation);
+    REPORT_CHANGED(MIGRATION, migration, migration);
+    REPORT_CHANGED(NVA_GLOBAL, nva_global, global);
 }
 
 /* Writing. */
@@ -352,6 +372,18 @@ db_write_port(struct db *db, const struct uuid *uuid,
     return db->seqno;
 }
 
+static void
+put_progress(struct write *w, const struct smap *times,
+             const struct smap *counters, const struct sset *waiting_for)
+{
+    smap_destroy(&w->maps[0]);
+    smap_clone(&w->maps[0], times);
+    smap_destroy(&w->maps[1]);
+    smap_clone(&w->maps[1], counters);
+    sset_destroy(&w->set);
+    sset_clone(&w->set, waiting_for);
+}
+
 uint64_t
 db_write_migration(struct db *db, const struct uuid *uuid,
                    const struct db_migration_status *status)
@@ -362,12 +394,20 @@ db_write_migration(struct db *db, const struct uuid *uuid,
     w->strings[1] = xstrdup(status->phase);
     w->strings[2] = nullable_xstrdup(status->triggered_by);
     w->strings[3] = nullable_xstrdup(status->error);
-    smap_destroy(&w->maps[0]);
-    smap_clone(&w->maps[0], &status->times);
-    smap_destroy(&w->maps[1]);
-    smap_clone(&w->maps[1], &status->counters);
-    sset_destroy(&w->set);
-    sset_clone(&w->set, &status->waiting_for);
+    w->strings[4] = nullable_xstrdup(status->slowest_peer);
+    put_progress(w, &status->times, &status->counters, &status->waiting_for);
+    return db->seqno;
+}
+
+uint64_t
+db_write_evacuation(struct db *db, const struct uuid *uuid,
+                    const struct db_evacuation_status *status)
+{
+    struct write *w = add_write(db, WRITE_EVACUATION, uuid);
+
+    w->strings[0] = xstrdup(status->phase);
+    w->strings[1] = nullable_xstrdup(status->error);
+    put_progress(w, &status->times, &status->counters, &status->waiting_for);
     return db->seqno;
 }
 
@@ -392,6 +432,19 @@ db_add_nve(struct db *db, const struct db_nve *nve)
     for (size_t i = 0; i < nve->n_encap_ips; i++) {
         sset_add(&w->set, nve->encap_ips[i]);
     }
+    return db->seqno;
+}
+
+uint64_t
+db_add_migration(struct db *db, const struct db_migration *m)
+{
+    struct write *w = add_write(db, WRITE_ADD_MIGRATION, &m->uuid);
+
+    w->strings[0] = xstrdup(m->port);
+    w->strings[1] = xstrdup(m->new_nve);
+    w->strings[2] = xstrdup(m->kind);
+    w->strings[3] = xstrdup(m->trigger);
+    w->evacuation = m->evacuation;
     return db->seqno;
 }
 
@@ -438,53 +491,116 @@ apply_port(struct db *db, const struct write *w)
     }
 }
 
-/* Sets a column of type "map of string to integer" by 'set'. */
-static void
-set_integers(const struct nvarec_migration *row, const struct smap *map,
-             void (*set)(const struct nvarec_migration *, const char **,
-                         const int64_t *, size_t))
+/* The contents of a column of type "map of string to integer". */
+struct integers {
+    const char **keys;
+    int64_t *values;
+    size_t n;
+};
+
+/* Takes 'map' apart.  The caller must free the arrays, not the keys. */
+static struct integers
+get_integers(const struct smap *map)
 {
     size_t n = smap_count(map);
-    const char **keys = xmalloc(MAX(1, n) * sizeof *keys);
-    int64_t *values = xmalloc(MAX(1, n) * sizeof *values);
+    struct integers ints = {
+        .keys = xmalloc(MAX(1, n) * sizeof *ints.keys),
+        .values = xmalloc(MAX(1, n) * sizeof *ints.values),
+    };
     struct smap_node *node;
-    size_t i = 0;
 
     SMAP_FOR_EACH (node, map) {
-        keys[i] = node->key;
-        values[i++] = strtoll(node->value, NULL, 10);
+        ints.keys[ints.n] = node->key;
+        ints.values[ints.n++] = strtoll(node->value, NULL, 10);
     }
-    set(row, keys, values, n);
-    free(keys);
-    free(values);
+    return ints;
+}
+
+static void
+free_integers(struct integers *ints)
+{
+    free(ints->keys);
+    free(ints->values);
 }
 
 static void
 apply_migration(struct db *db, const struct write *w)
 {
     const struct nvarec_migration *row;
+    struct integers times, counters;
     const char **names;
 
     row = nvarec_migration_get_for_uuid(db->idl, &w->uuid);
     if (!row) {
         return;
     }
+    times = get_integers(&w->maps[0]);
+    counters = get_integers(&w->maps[1]);
+    names = sset_array(&w->set);
     nvarec_migration_set_old_nve(row, or_empty(w->strings[0]));
     nvarec_migration_set_phase(row, w->strings[1]);
     nvarec_migration_set_triggered_by(row, or_empty(w->strings[2]));
     nvarec_migration_set_error(row, or_empty(w->strings[3]));
+    nvarec_migration_set_slowest_peer(row, or_empty(w->strings[4]));
     if (!row->kind[0]) {
         nvarec_migration_set_kind(row, "hot");
     }
     if (!row->trigger[0]) {
         nvarec_migration_set_trigger(row, "announce");
     }
-    set_integers(row, &w->maps[0], nvarec_migration_set_times);
-    set_integers(row, &w->maps[1], nvarec_migration_set_counters);
-    names = sset_array(&w->set);
-    nvarec_migration_set_waiting_for(row, (const char **) names,
-                                     sset_count(&w->set));
+    nvarec_migration_set_times(row, times.keys, times.values, times.n);
+    nvarec_migration_set_counters(row, counters.keys, counters.values,
+                                  counters.n);
+    nvarec_migration_set_waiting_for(row, names, sset_count(&w->set));
+    free_integers(&times);
+    free_integers(&counters);
     free(names);
+}
+
+static void
+apply_evacuation(struct db *db, const struct write *w)
+{
+    const struct nvarec_evacuation *row;
+    struct integers times, counters;
+    const char **names;
+
+    row = nvarec_evacuation_get_for_uuid(db->idl, &w->uuid);
+    if (!row) {
+        return;
+    }
+    times = get_integers(&w->maps[0]);
+    counters = get_integers(&w->maps[1]);
+    names = sset_array(&w->set);
+    nvarec_evacuation_set_phase(row, w->strings[0]);
+    nvarec_evacuation_set_error(row, or_empty(w->strings[1]));
+    nvarec_evacuation_set_times(row, times.keys, times.values, times.n);
+    nvarec_evacuation_set_counters(row, counters.keys, counters.values,
+                                   counters.n);
+    nvarec_evacuation_set_waiting_for(row, names, sset_count(&w->set));
+    free_integers(&times);
+    free_integers(&counters);
+    free(names);
+}
+
+/* The row may be there already, if the answer to the first attempt was
+ * lost. */
+static void
+apply_add_migration(struct db *db, const struct write *w)
+{
+    const struct nvarec_evacuation *evacuation;
+    const struct nvarec_migration *row;
+
+    if (nvarec_migration_get_for_uuid(db->idl, &w->uuid)) {
+        return;
+    }
+    evacuation = nvarec_evacuation_get_for_uuid(db->idl, &w->evacuation);
+    row = nvarec_migration_insert_persist_uuid(db->txn, &w->uuid);
+    nvarec_migration_set_port(row, w->strings[0]);
+    nvarec_migration_set_new_nve(row, w->strings[1]);
+    nvarec_migration_set_kind(row, w->strings[2]);
+    nvarec_migration_set_trigger(row, w->strings[3]);
+    nvarec_migration_set_phase(row, "requested");
+    nvarec_migration_set_evacuation(row, evacuation);
 }
 
 static void
@@ -537,8 +653,14 @@ apply_write(struct db *db, const struct write *w)
             nvarec_nva_global_set_nve_cfg(global, w->number);
         }
         break;
+    case WRITE_EVACUATION:
+        apply_evacuation(db, w);
+        break;
     case WRITE_ADD_NVE:
         apply_add_nve(db, w);
+        break;
+    case WRITE_ADD_MIGRATION:
+        apply_add_migration(db, w);
         break;
     case WRITE_DELETE_MIGRATION:
         migration = nvarec_migration_get_for_uuid(db->idl, &w->uuid);
@@ -560,7 +682,15 @@ start_txn(struct db *db)
     db->txn = ovsdb_idl_txn_create(db->idl);
     HMAP_FOR_EACH (w, node, &db->pending) {
         w->sent = true;
-        apply_write(db, w);
+        if (w->type != WRITE_DELETE_MIGRATION) {
+            apply_write(db, w);
+        }
+    }
+    /* Last, because what is deleted cannot be written to. */
+    HMAP_FOR_EACH (w, node, &db->pending) {
+        if (w->type == WRITE_DELETE_MIGRATION) {
+            apply_write(db, w);
+        }
     }
 }
 

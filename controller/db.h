@@ -56,6 +56,18 @@ struct db_migration {
     struct uuid uuid;
     const char *port, *new_nve, *old_nve;
     const char *kind, *trigger, *request, *phase;
+    long long int last_time;    /* The newest of 'times', or 0 if none. */
+    struct uuid evacuation;     /* Zero if it is not part of one. */
+};
+
+struct db_evacuation {
+    struct uuid uuid;
+    const char *nve;
+    char **to;                  /* None for all others. */
+    size_t n_to;
+    int64_t parallel;           /* 0 for the default. */
+    const char *trigger, *request, *phase;
+    int64_t n_moved, started;   /* As last written. */
 };
 
 struct db_global {
@@ -70,12 +82,14 @@ struct db_class {
     void (*nve)(const struct db_nve *, void *aux);
     void (*vn)(const struct db_vn *, void *aux);
     void (*port)(const struct db_port *, void *aux);
+    void (*evacuation)(const struct db_evacuation *, void *aux);
     void (*migration)(const struct db_migration *, void *aux);
     void (*global)(const struct db_global *, void *aux);
 
     void (*nve_deleted)(const struct uuid *, void *aux);
     void (*vn_deleted)(const struct uuid *, void *aux);
     void (*port_deleted)(const struct uuid *, void *aux);
+    void (*evacuation_deleted)(const struct uuid *, void *aux);
     void (*migration_deleted)(const struct uuid *, void *aux);
 
     /* Everything up to 'seqno' is in the database. */
@@ -102,6 +116,14 @@ struct db_port_status {
 
 struct db_migration_status {
     const char *old_nve, *phase, *triggered_by, *error;
+    const char *slowest_peer;   /* Null for none. */
+    struct smap times;          /* Integers as text. */
+    struct smap counters;       /* Integers as text. */
+    struct sset waiting_for;
+};
+
+struct db_evacuation_status {
+    const char *phase, *error;  /* 'error' is null for none. */
     struct smap times;          /* Integers as text. */
     struct smap counters;       /* Integers as text. */
     struct sset waiting_for;
@@ -124,10 +146,15 @@ uint64_t db_write_port(struct db *, const struct uuid *,
                        const struct db_port_status *);
 uint64_t db_write_migration(struct db *, const struct uuid *,
                             const struct db_migration_status *);
+uint64_t db_write_evacuation(struct db *, const struct uuid *,
+                             const struct db_evacuation_status *);
 uint64_t db_write_nve_cfg(struct db *, int64_t nve_cfg);
 
 /* Registers a hypervisor that has dialled in. */
 uint64_t db_add_nve(struct db *, const struct db_nve *);
+
+/* Inserts a migration with the given 'uuid', which nobody has used. */
+uint64_t db_add_migration(struct db *, const struct db_migration *);
 
 /* Removes a migration from the history. */
 uint64_t db_delete_migration(struct db *, const struct uuid *);

@@ -38,6 +38,12 @@ move_counted(struct move *move, uint64_t n_packets, uint64_t n_bytes,
     if (move->migration.phase != MIGRATION_DRAINING) {
         return;
     }
+    if (n_packets > move->redirected_packets) {
+        move->times[MOVE_LAST_REDIRECTED] = wall;
+        if (!move->redirected_packets) {
+            move->times[MOVE_FIRST_REDIRECTED] = wall;
+        }
+    }
     move->redirected_packets = n_packets;
     move->redirected_bytes = n_bytes;
     move->n_quiet = n_packets == move->last_packets ? move->n_quiet + 1 : 0;

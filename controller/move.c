@@ -277,6 +277,7 @@ move_destroy(struct move *move)
                 move_undo__(move);
             }
         }
+        free(move->slowest_peer);
         free(move->error);
         free(move);
     }
@@ -377,6 +378,11 @@ static void
 note_trigger(struct move *move, const char *by, long long int wall)
 {
     move->n_triggers++;
+    if (!migration_is_revocable(&move->migration)
+        && (move->hold ? move->times[MOVE_RESUMED] != 0
+            : move->triggered_by != NULL)) {
+        move->n_late_triggers++;
+    }
     if (!move->triggered_by) {
         move->triggered_by = by;
         move->times[MOVE_TRIGGERED] = wall;
@@ -458,6 +464,18 @@ part_refused(struct move_part *part, long long int now, long long int wall)
     free(error);
 }
 
+/* Peer 'part' has confirmed, as the last one until now. */
+static void
+note_slowest(const struct move_part *part, long long int wall)
+{
+    struct move *move = part->move;
+
+    free(move->slowest_peer);
+    move->slowest_peer = xstrdup(part->nve->name);
+    move->slowest_us = (move->times[MOVE_TRIGGERED]
+                        ? wall - move->times[MOVE_TRIGGERED] : 0);
+}
+
 static void
 check_switched(struct move *move, long long int now, long long int wall)
 {
@@ -536,6 +554,8 @@ move_stage_changed(struct move_part *part, long long int now,
                     ofsync_count_port(move->old_nve->ofsync,
                                       move_unit__(move), move->old_ofport);
                 }
+            } else {
+                note_slowest(part, wall);
             }
             check_switched(move, now, wall);
         }

@@ -45,6 +45,8 @@ struct sset;
     MOVE_TIME(PEERS_SWITCHED, "peers-switched")                             \
     MOVE_TIME(HELD, "held")                                                 \
     MOVE_TIME(RESUMED, "resumed")                                           \
+    MOVE_TIME(FIRST_REDIRECTED, "first-redirected")                         \
+    MOVE_TIME(LAST_REDIRECTED, "last-redirected")                           \
     MOVE_TIME(DRAINED, "drained")                                           \
     MOVE_TIME(DONE, "done")
 
@@ -147,6 +149,9 @@ struct move {
     uint64_t redirected_packets, redirected_bytes;
     const char *triggered_by;
     unsigned int n_triggers;
+    unsigned int n_late_triggers; /* Those after the one that counted. */
+    char *slowest_peer;         /* The last that confirmed, or null ... */
+    long long int slowest_us;   /* ... and when, after the trigger. */
     char *error;
 };
 

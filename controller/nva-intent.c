@@ -67,6 +67,7 @@ remove_nve(struct nva *nva, struct nve *nve)
     struct session *s = nve->session;
     struct port *port;
 
+    nva_evacuate_nve_gone(nva, nve);
     nva_mig_nve_gone(nva, nve);
     HMAP_FOR_EACH (port, name_node, &nva->topology.ports) {
         if (port->place.nve == nve) {
@@ -182,6 +183,7 @@ on_vn(const struct db_vn *row, void *nva_)
 static void
 remove_port(struct nva *nva, struct port *port)
 {
+    nva_evacuate_port_gone(nva, port);
     nva_mig_port_gone(nva, port);
     wiring_port_removed(&nva->topology, port);
     topology_remove_port(&nva->topology, port);
@@ -275,6 +277,7 @@ nva_rebind(struct nva *nva, struct port *port)
     } else {
         wiring_port_changed(&nva->topology, port);
     }
+    nva_evacuate_port_changed(nva, port);
 }
 
 /* Parses the addresses of 'row' into 'mac' and '*ips', which the caller must
@@ -414,13 +417,33 @@ on_port_deleted(const struct uuid *uuid, void *nva_)
 static void
 on_migration(const struct db_migration *row, void *nva_)
 {
-    nva_mig_row(nva_from(nva_), row);
+    struct nva *nva = nva_from(nva_);
+
+    nva_mig_row(nva, row);
+    nva_history_row(nva, row);
+    nva_evacuate_migration(nva, row);
 }
 
 static void
 on_migration_deleted(const struct uuid *uuid, void *nva_)
 {
-    nva_mig_deleted(nva_from(nva_), uuid);
+    struct nva *nva = nva_from(nva_);
+
+    nva_mig_deleted(nva, uuid);
+    nva_history_deleted(nva->history, uuid);
+    nva_evacuate_migration_deleted(nva, uuid);
+}
+
+static void
+on_evacuation(const struct db_evacuation *row, void *nva_)
+{
+    nva_evacuate_row(nva_from(nva_), row);
+}
+
+static void
+on_evacuation_deleted(const struct uuid *uuid, void *nva_)
+{
+    nva_evacuate_row_deleted(nva_from(nva_), uuid);
 }
 
 /* Returns option drain_max, 's' or null, in ms. */
@@ -467,6 +490,7 @@ on_global(const struct db_global *row, void *nva_)
         }
     }
     nva->drain_max_ms = drain_max_ms(smap_get(row->options, "drain_max"));
+    nva_history_configure(nva->history, row->options);
     nva->nb_cfg = row->nb_cfg;
 }
 
@@ -488,11 +512,13 @@ const struct db_class nva_db_class = {
     .nve = on_nve,
     .vn = on_vn,
     .port = on_port,
+    .evacuation = on_evacuation,
     .migration = on_migration,
     .global = on_global,
     .nve_deleted = on_nve_deleted,
     .vn_deleted = on_vn_deleted,
     .port_deleted = on_port_deleted,
+    .evacuation_deleted = on_evacuation_deleted,
     .migration_deleted = on_migration_deleted,
     .written = on_written,
     .refused = on_refused,

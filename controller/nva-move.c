@@ -61,11 +61,14 @@ write_move(const struct mig *mig, struct db_migration_status *status)
 
     status->phase = migration_phase_to_string(move->migration.phase);
     status->triggered_by = move->triggered_by;
+    status->slowest_peer = move->slowest_peer;
     status->error = move->error;
     for (size_t i = 0; i < N_MOVE_TIMES; i++) {
         put_number(&status->times, keys[i], move->times[i]);
     }
     put_number(&status->counters, "triggers", move->n_triggers);
+    put_number(&status->counters, "late-triggers", move->n_late_triggers);
+    put_number(&status->counters, "slowest-peer-us", move->slowest_us);
     if (move->times[MOVE_PEERS_SWITCHED]) {
         smap_add_format(&status->counters, "redirected-packets", "%"PRIu64,
                         move->redirected_packets);
@@ -338,6 +341,31 @@ requested_hold(const struct mig *mig)
             : is_word(request, "paused") ? MOVE_PAUSED : MOVE_NOT_HELD);
 }
 
+/* Returns false if that is not possible now. */
+static bool
+try_cancel(struct mig *mig)
+{
+    const char *reason = "cancelled on request";
+
+    if (mig->move) {
+        return move_cancel(mig->move, reason, clock_msec(),
+                           clock_wall_usec());
+    }
+    end_early(mig, "cancelled", reason);
+    return true;
+}
+
+/* Cancels a migration if that is possible now. */
+void
+nva_mig_cancel(struct nva *nva, const struct uuid *uuid)
+{
+    struct mig *mig = nva_mig_find(nva, cookie_id_from_uuid(uuid));
+
+    if (mig && !mig->over) {
+        try_cancel(mig);
+    }
+}
+
 /* Carries 'mig->request' out as soon as that is possible. */
 static void
 run_request(struct mig *mig)
@@ -361,11 +389,7 @@ run_request(struct mig *mig)
             move_hold(move, requested_hold(mig), now, wall);
         }
     } else if (is_word(request, "cancel")) {
-        if (!move) {
-            mig->requested_done = true;
-            end_early(mig, "cancelled", "cancelled on request");
-        } else if (move_cancel(move, "cancelled on request", now,
-                               wall)) {
+        if (try_cancel(mig)) {
             mig->requested_done = true;
         } else if (move->migration.phase >= MIGRATION_DRAINING) {
             mig->requested_done = true;

@@ -4,10 +4,11 @@
 #ifndef NVA_PRIVATE_H
 #define NVA_PRIVATE_H 1
 
-/* What nva.c (life and loop), nva-intent.c (from the database to the
- * topology), nva-session.c (sessions), nva-hypervisor.c (databases of
- * hypervisors), nva-guest.c (what VMs say), nva-move.c (moves) and nva-ctl.c
- * (commands of ovs-appctl) share.  For them only. */
+/* What the files of the module share: nva.c (life and loop), nva-intent.c (from
+ * the database to the topology), nva-session.c (sessions), nva-hypervisor.c
+ * (databases of hypervisors), nva-guest.c (what VMs say), nva-move.c (moves),
+ * nva-history.c (moves that have ended), nva-evacuate.c (moves of all ports of
+ * an NVE), nva-ctl.c (commands of ovs-appctl).  For them only. */
 
 #include "db.h"
 #include "hvdb.h"
@@ -109,6 +110,9 @@ struct nva {
     struct ovs_list active;     /* Those with a move. */
     size_t n_starting;          /* Elements of 'migs' without a move. */
     bool migs_dirty;            /* Some mig wants a look. */
+    struct history *history;    /* Those that have ended. */
+    struct ovs_list evacuations; /* Those running. */
+    bool evacuations_dirty;     /* Some evacuation wants a look. */
 
     /* --wait=nve. */
     int64_t nb_cfg;             /* What is asked, */
@@ -154,6 +158,7 @@ void nva_write_port(struct nva *, const struct port *);
 /* nva-move.c */
 void nva_mig_row(struct nva *, const struct db_migration *);
 void nva_mig_deleted(struct nva *, const struct uuid *);
+void nva_mig_cancel(struct nva *, const struct uuid *);
 void nva_mig_try(struct nva *, const char *port_name);
 void nva_mig_port_gone(struct nva *, struct port *);
 void nva_mig_nve_gone(struct nva *, struct nve *);
@@ -168,6 +173,27 @@ void nva_migs_run(struct nva *, long long int now);
 void nva_migs_destroy(struct nva *);
 long long int nva_migs_deadline(const struct nva *);
 struct mig *nva_mig_find(const struct nva *, uint64_t id);
+
+/* nva-history.c */
+struct history *nva_history_create(void);
+void nva_history_destroy(struct history *);
+void nva_history_configure(struct history *, const struct smap *options);
+void nva_history_row(struct nva *, const struct db_migration *);
+void nva_history_deleted(struct history *, const struct uuid *);
+void nva_history_run(struct nva *);
+long long int nva_history_deadline(const struct history *);
+
+/* nva-evacuate.c */
+void nva_evacuate_row(struct nva *, const struct db_evacuation *);
+void nva_evacuate_row_deleted(struct nva *, const struct uuid *);
+void nva_evacuate_nve_gone(struct nva *, const struct nve *);
+void nva_evacuate_port_changed(struct nva *, const struct port *);
+void nva_evacuate_port_gone(struct nva *, const struct port *);
+void nva_evacuate_migration(struct nva *, const struct db_migration *);
+void nva_evacuate_migration_deleted(struct nva *, const struct uuid *);
+void nva_evacuations_retry(struct nva *);
+void nva_evacuations_run(struct nva *);
+void nva_evacuations_destroy(struct nva *);
 
 /* nva-ctl.c */
 void nva_ctl_register(struct nva *);

@@ -148,6 +148,7 @@ nva_session_try_start(struct session *s)
         ofsync_connected(s->nve->ofsync);
         update_behind(s);
         nva_session_dirty(s);
+        nva_evacuations_retry(s->nva);
     }
 }
 

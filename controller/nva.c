@@ -109,6 +109,8 @@ nva_create(const struct nva_config *config, struct nva **nvap)
     ovs_list_init(&nva->behind);
     hmap_init(&nva->migs);
     nva->drain_max_ms = NVA_DRAIN_MAX * 1000;
+    ovs_list_init(&nva->evacuations);
+    nva->history = nva_history_create();
     nva->db = db_create(config->db, &nva_db_class, nva);
     nva_ctl_register(nva);
     error = start_listeners(nva, config);
@@ -144,6 +146,7 @@ nva_destroy(struct nva *nva)
     LIST_FOR_EACH_SAFE (peer, node, &nva->peers) {
         nva_peer_destroy(peer);
     }
+    nva_evacuations_destroy(nva);
     nva_migs_destroy(nva);
     HMAP_FOR_EACH_SAFE (port, name_node, &nva->topology.ports) {
         wiring_port_removed(&nva->topology, port);
@@ -155,6 +158,7 @@ nva_destroy(struct nva *nva)
     }
     topology_uninit(&nva->topology);
     neighbors_destroy(nva->neighbors);
+    nva_history_destroy(nva->history);
     db_destroy(nva->db);
     loop_destroy(nva->loop);
     free(nva->openflow_target);
@@ -211,6 +215,8 @@ nva_run(struct nva *nva)
     now = clock_msec();
     neighbors_run(nva->neighbors, now);
     nva_migs_run(nva, now);
+    nva_evacuations_run(nva);
+    nva_history_run(nva);
     run_nve_cfg(nva, now);
     nva_sessions_run(nva, now);
 }
@@ -228,6 +234,10 @@ nva_wait(struct nva *nva)
     deadline = MIN(MIN(neighbors_deadline(nva->neighbors),
                        nva_migs_deadline(nva)),
                    nva_sessions_deadline(nva));
+    deadline = MIN(deadline, nva_history_deadline(nva->history));
+    if (nva->evacuations_dirty) {
+        deadline = 0;
+    }
     if (nva->nve_cfg != nva->owed_cfg) {
         deadline = MIN(deadline, nva->owing_since + NEIGHBORS_MAX_MS);
     }

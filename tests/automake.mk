@@ -26,18 +26,24 @@ TESTSUITE_AT = \
 	tests/sandbox-macros.at \
 	tests/system-macros.at \
 	tests/docs.at \
+	tests/evacuate.at \
+	tests/history.at \
 	tests/hvdb.at \
 	tests/lifecycle.at \
 	tests/loop.at \
 	tests/migration.at \
 	tests/neighbor.at \
+	tests/nva-ctl-evacuate.at \
 	tests/nva-ctl-migrate.at \
 	tests/nva-ctl-refuse.at \
+	tests/nva-ctl-stats.at \
 	tests/nva-ctl.at \
 	tests/nva-schema.at \
 	tests/ofsync-stage.at \
 	tests/ofsync.at \
 	tests/pipeline.at \
+	tests/scene-macros.at \
+	tests/scene.at \
 	tests/style.at \
 	tests/system-blackout.at \
 	tests/system-failure.at \

@@ -7,10 +7,12 @@ utilities_nva_ctl_SOURCES = \
 	utilities/nva-ctl-addr.c \
 	utilities/nva-ctl-addr.h \
 	utilities/nva-ctl-context.c \
+	utilities/nva-ctl-evacuate.c \
 	utilities/nva-ctl-migrate.c \
 	utilities/nva-ctl-nve.c \
 	utilities/nva-ctl-port.c \
 	utilities/nva-ctl-show.c \
+	utilities/nva-ctl-stats.c \
 	utilities/nva-ctl-vn.c
 utilities_nva_ctl_LDADD = ovsdb-schema/libnvaidl.a $(OVS_LDADD)
 # nva-traffic needs the C library only.

@@ -24,8 +24,10 @@ _nva_ctl_values()
     MIGRATION)   _nva_ctl_run --bare --columns=id migrate-list ;;
     PHASE)       echo "requested prepared cutover held draining done cancelled" \
                       "failed" ;;
+    EVACUATION)  _nva_ctl_run --bare --columns=id evacuate-list ;;
+    NVES)        _nva_ctl_run --bare --columns=name list NVE ;;
     TABLE)       echo "NVA_Global NVE Virtual_Network Port Migration" \
-                      "Connection SSL" ;;
+                      "Evacuation Connection SSL" ;;
     ENCAP)       echo "geneve vxlan" ;;
     DATAPATH)    echo "netdev system" ;;
     SECURITY)    echo "on off" ;;

@@ -532,6 +532,17 @@ nva_ctl_listing_put_integer(struct nva_ctl_listing *l, size_t column,
     l->row[column].json = json_integer_create(value);
 }
 
+void
+nva_ctl_listing_put_ms(struct nva_ctl_listing *l, size_t column,
+                       long long int us)
+{
+    if (l->nctx->json) {
+        l->row[column].json = json_real_create(us / 1000.0);
+    } else {
+        l->row[column].text = xasprintf("%.3f", us / 1000.0);
+    }
+}
+
 /* In JSON a set is an array whatever its size, elsewhere its elements are
  * separated by blanks, which are in none of them. */
 void

@@ -126,6 +126,7 @@ show_migration(struct ctl_context *ctx, const struct nvarec_migration *m)
     put_field(&ctx->output, 1, "Phase", nva_ctl_migration_phase(m));
     put_field(&ctx->output, 1, "Request", m->request);
     put_field(&ctx->output, 1, "Triggered by", m->triggered_by);
+    put_field(&ctx->output, 1, "Slowest peer", m->slowest_peer);
     put_set_field(&ctx->output, 1, "Waiting for", m->waiting_for,
                   m->n_waiting_for);
     put_field(&ctx->output, 1, "Error", m->error);
@@ -268,7 +269,8 @@ event_order(const char *name)
 {
     static const char *const names[] = {
         "requested", "prepared", "triggered", "committed-new",
-        "committed-old", "peers-switched", "drained", "done"
+        "committed-old", "peers-switched", "held", "resumed",
+        "first-redirected", "last-redirected", "drained", "done"
     };
     size_t i = 0;
 

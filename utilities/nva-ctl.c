@@ -57,6 +57,8 @@ static const struct ctl_table_class tables[NVAREC_N_TABLES] = {
     [NVAREC_TABLE_PORT].row_ids[0] = {&nvarec_port_col_name, NULL, NULL},
     [NVAREC_TABLE_MIGRATION].row_ids[0]
     = {&nvarec_migration_col_port, NULL, NULL},
+    [NVAREC_TABLE_EVACUATION].row_ids[0]
+    = {&nvarec_evacuation_col_nve, NULL, NULL},
     [NVAREC_TABLE_CONNECTION].row_ids[0]
     = {&nvarec_connection_col_target, NULL, NULL},
 };
@@ -119,6 +121,12 @@ Migration commands:\n\
   migrate-wait ID [PHASE]     wait until PHASE (default: done)\n\
   migrate-list [PORT]         list migrations\n\
   migrate-show ID             print one migration and its timeline\n\
+  migrate-stats               medians and worst cases by NVEs and kind\n\
+  evacuate NVE [to=NVE,NVE...] [parallel=N] [trigger=announce|now]\n\
+                              move all ports away and print an id\n\
+  evacuate-cancel NVE         leave the ports that are left where they are\n\
+  evacuate-wait ID|NVE        print progress until all is done\n\
+  evacuate-list               list evacuations\n\
 \n\
 %s%s",
            program_name, program_name, ctl_get_db_cmd_usage(),
@@ -720,7 +728,9 @@ register_commands(void)
     ctl_register_commands(nva_ctl_vn_commands);
     ctl_register_commands(nva_ctl_port_commands);
     ctl_register_commands(nva_ctl_migrate_commands);
+    ctl_register_commands(nva_ctl_evacuate_commands);
     ctl_register_commands(nva_ctl_show_commands);
+    ctl_register_commands(nva_ctl_stats_commands);
 }
 
 int

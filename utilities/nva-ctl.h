@@ -60,7 +60,9 @@ extern const struct ctl_command_syntax nva_ctl_nve_commands[];
 extern const struct ctl_command_syntax nva_ctl_vn_commands[];
 extern const struct ctl_command_syntax nva_ctl_port_commands[];
 extern const struct ctl_command_syntax nva_ctl_migrate_commands[];
+extern const struct ctl_command_syntax nva_ctl_evacuate_commands[];
 extern const struct ctl_command_syntax nva_ctl_show_commands[];
+extern const struct ctl_command_syntax nva_ctl_stats_commands[];
 
 /* Add to the IDL what the functions below need; for use as, or in,
  * 'prerequisites' of a command. */
@@ -173,6 +175,9 @@ void nva_ctl_listing_put(struct nva_ctl_listing *, size_t column,
                          const char *text);
 void nva_ctl_listing_put_integer(struct nva_ctl_listing *, size_t column,
                                  long long int);
+/* Puts 'us' microseconds, as milliseconds. */
+void nva_ctl_listing_put_ms(struct nva_ctl_listing *, size_t column,
+                            long long int us);
 void nva_ctl_listing_put_set(struct nva_ctl_listing *, size_t column,
                              char *const elements[], size_t n);
 void nva_ctl_listing_end_row(struct nva_ctl_listing *);
