@@ -4,11 +4,12 @@
 #ifndef NVA_PRIVATE_H
 #define NVA_PRIVATE_H 1
 
-/* What the files of the module share: nva.c (life and loop), nva-intent.c (from
- * the database to the topology), nva-session.c (sessions), nva-hypervisor.c
- * (databases of hypervisors), nva-guest.c (what VMs say), nva-move.c (moves),
- * nva-history.c (moves that have ended), nva-evacuate.c (moves of all ports of
- * an NVE), nva-ctl.c (commands of ovs-appctl).  For them only. */
+/* What the files of the module share: nva.c (life and loop), nva-intent.c
+ * (from the database to the topology), nva-session.c (sessions),
+ * nva-hypervisor.c (databases of hypervisors), nva-guest.c (what VMs say),
+ * nva-move.c (moves), nva-history.c (moves that have ended), nva-evacuate.c
+ * (moves of all ports of an NVE), nva-ctl.c (commands of ovs-appctl).  For
+ * them only. */
 
 #include "db.h"
 #include "hvdb.h"
