@@ -49,6 +49,7 @@ controller_libnva_a_SOURCES = \
 	controller/nva-intent.c \
 	controller/nva-move.c \
 	controller/nva-private.h \
+	controller/nva-probe.c \
 	controller/nva-session.c \
 	controller/nva.c \
 	controller/nva.h \
@@ -65,6 +66,8 @@ controller_libnva_a_SOURCES = \
 	controller/pipeline-private.h \
 	controller/pipeline.c \
 	controller/pipeline.h \
+	controller/prober.c \
+	controller/prober.h \
 	controller/topology.c \
 	controller/topology.h \
 	controller/trace.c \

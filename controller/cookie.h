@@ -30,7 +30,10 @@ struct uuid;
            "new NVE.")                                                      \
     COOKIE(LEARNED, 7, "learned", "Migration",                              \
            "Cut over: the mapping to the new place, the redirect of late "  \
-           "packets, the mark of the commit.")
+           "packets, the mark of the commit.")                              \
+    COOKIE(PROBE, 9, "probe", "Migration",                                  \
+           "Brings the controller what the VM answers when it is asked "    \
+           "where it is.")
 
 enum cookie_kind {
 #define COOKIE(NAME, N, STRING, TABLE, MEANING) COOKIE_##NAME = N,

@@ -114,6 +114,12 @@ enum flow_priority {
  * VM and none can send it. */
 #define FLOW_ANNOUNCE_MAC "01:80:c2:00:00:01"
 
+/* The controller's own address, from which it asks VMs whether they are there
+ * (prober.h), and the IPv6 link-local address that is made from it.  What VMs
+ * answer goes to the controller or nowhere. */
+#define FLOW_NVA_MAC "02:4e:56:41:00:01"
+#define FLOW_NVA_LLA "fe80::4e:56ff:fe41:1"
+
 /* Ethernet type of the controller's own probes of the underlay (IEEE 802
  * local experimental EtherType 1). */
 #define FLOW_PROBE_ETH_TYPE 0x88b5

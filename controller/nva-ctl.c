@@ -120,6 +120,7 @@ explain_object(const struct nva *nva, uint64_t cookie, struct ds *s)
         break;
     case COOKIE_MOVE:
     case COOKIE_LEARNED:
+    case COOKIE_PROBE:
         mig = nva_mig_find(nva, id);
         if (mig) {
             ds_put_format(s, ": migration "UUID_FMT" of %s from %s to %s",

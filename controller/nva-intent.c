@@ -9,6 +9,7 @@
 
 #include "clock.h"
 #include "cookie.h"
+#include "flow-tables.h"
 #include "openvswitch/vlog.h"
 #include "util.h"
 
@@ -214,8 +215,11 @@ nva_write_port(struct nva *nva, const struct port *port)
         .state = (port->move || port->closed ? "moving"
                   : port->place.nve ? "bound" : "unbound"),
     };
+    char *error = nva_probe_get_error(port);
 
+    status.error = error;
     db_write_port(nva->db, &port->uuid, &status);
+    free(error);
 }
 
 static void
@@ -285,6 +289,9 @@ parse_addresses(const struct db_port *row, struct eth_addr *mac,
     if (!eth_addr_from_string(row->mac, mac) || eth_addr_is_multicast(*mac)
         || eth_addr_is_zero(*mac)) {
         return xasprintf("mac: \"%s\" is not the MAC address of a VM",
+                         row->mac);
+    } else if (!strcasecmp(row->mac, FLOW_NVA_MAC)) {
+        return xasprintf("mac: %s is the controller's own; use another one",
                          row->mac);
     }
     for (size_t i = 0; i < row->n_ips; i++) {
@@ -464,6 +471,7 @@ on_global(const struct db_global *row, void *nva_)
         }
     }
     nva->drain_max_ms = drain_max_ms(smap_get(row->options, "drain_max"));
+    nva_probe_configure(nva, smap_get(row->options, "probe_timeout"));
     nva->nb_cfg = row->nb_cfg;
 }
 

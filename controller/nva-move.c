@@ -66,6 +66,7 @@ write_move(const struct mig *mig, struct db_migration_status *status)
         put_number(&status->times, keys[i], move->times[i]);
     }
     put_number(&status->counters, "triggers", move->n_triggers);
+    put_number(&status->counters, "probes", nva_probe_count(mig));
     if (move->times[MOVE_PEERS_SWITCHED]) {
         smap_add_format(&status->counters, "redirected-packets", "%"PRIu64,
                         move->redirected_packets);
@@ -175,6 +176,7 @@ mig_changed(struct move *move, void *mig_)
     struct mig *mig = mig_;
 
     mig->nva->migs_dirty = true;
+    nva_probe_update(mig, move);
     if (migration_is_over(&move->migration)) {
         set_over(mig);
     }

@@ -6,8 +6,8 @@
 
 /* What nva.c (life and loop), nva-intent.c (from the database to the
  * topology), nva-session.c (sessions), nva-hypervisor.c (databases of
- * hypervisors), nva-move.c (moves) and nva-ctl.c (commands of ovs-appctl)
- * share.  For them only. */
+ * hypervisors), nva-move.c (moves), nva-probe.c (where VMs on the
+ * move are) and nva-ctl.c (commands of ovs-appctl) share.  For them only. */
 
 #include "db.h"
 #include "hvdb.h"
@@ -18,6 +18,7 @@
 #include "ofsync.h"
 #include "openvswitch/hmap.h"
 #include "openvswitch/list.h"
+#include "prober.h"
 #include "topology.h"
 #include "wiring.h"
 
@@ -88,6 +89,8 @@ struct mig {
     bool started;               /* It has or had a move. */
     bool over;                  /* To be freed. */
     uint64_t recording;         /* Sequence number of db.h, or 0. */
+    struct probe *probe;        /* While the VM is asked where it is. */
+    unsigned int n_probes;      /* Sent by probes that are over. */
 };
 
 struct nva {
@@ -95,6 +98,7 @@ struct nva {
     struct db *db;
     struct topology topology;
     struct neighbors *neighbors;
+    struct prober *prober;
     struct wiring_config wiring;
     long long int drain_max_ms; /* See 'struct move_config'. */
     char *openflow_target;      /* What hypervisors shall connect to. */
@@ -162,6 +166,14 @@ void nva_migs_run(struct nva *, long long int now);
 void nva_migs_destroy(struct nva *);
 long long int nva_migs_deadline(const struct nva *);
 struct mig *nva_mig_find(const struct nva *, uint64_t id);
+
+/* nva-probe.c */
+extern const struct prober_class nva_prober_class;
+void nva_probe_configure(struct nva *, const char *timeout);
+void nva_probe_update(struct mig *, const struct move *);
+void nva_probe_answered(struct nva *, struct nve *, uint64_t cookie);
+unsigned int nva_probe_count(const struct mig *);
+char *nva_probe_get_error(const struct port *);
 
 /* nva-ctl.c */
 void nva_ctl_register(struct nva *);

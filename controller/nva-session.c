@@ -297,6 +297,9 @@ of_packet_in(struct ofconn *oc OVS_UNUSED, const struct ofputil_packet_in *pin,
                                      clock_msec());
         }
         break;
+    case PIPELINE_PUNT_ANSWER:
+        nva_probe_answered(s->nva, s->nve, ntohll(pin->cookie));
+        break;
     default:
         break;
     }

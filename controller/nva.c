@@ -103,6 +103,7 @@ nva_create(const struct nva_config *config, struct nva **nvap)
     nva->topology.member_cb = member_changed;
     nva->topology.aux = nva;
     nva->neighbors = neighbors_create(send_probe, way_changed, nva);
+    nva->prober = prober_create(&nva->topology, &nva_prober_class, nva);
     ovs_list_init(&nva->peers);
     ovs_list_init(&nva->dirty_sessions);
     ovs_list_init(&nva->active);
@@ -155,6 +156,7 @@ nva_destroy(struct nva *nva)
     }
     topology_uninit(&nva->topology);
     neighbors_destroy(nva->neighbors);
+    prober_destroy(nva->prober);
     db_destroy(nva->db);
     loop_destroy(nva->loop);
     free(nva->openflow_target);
@@ -210,6 +212,7 @@ nva_run(struct nva *nva)
     }
     now = clock_msec();
     neighbors_run(nva->neighbors, now);
+    prober_run(nva->prober, now);
     nva_migs_run(nva, now);
     run_nve_cfg(nva, now);
     nva_sessions_run(nva, now);
@@ -228,6 +231,7 @@ nva_wait(struct nva *nva)
     deadline = MIN(MIN(neighbors_deadline(nva->neighbors),
                        nva_migs_deadline(nva)),
                    nva_sessions_deadline(nva));
+    deadline = MIN(deadline, prober_deadline(nva->prober));
     if (nva->nve_cfg != nva->owed_cfg) {
         deadline = MIN(deadline, nva->owing_since + NEIGHBORS_MAX_MS);
     }

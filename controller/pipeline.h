@@ -22,7 +22,8 @@
 enum pipeline_punt {
     PIPELINE_PUNT_ACTIVATION = 1,   /* A VM was heard at its new NVE. */
     PIPELINE_PUNT_REDIRECT = 2,     /* Its old NVE heard of that. */
-    PIPELINE_PUNT_PROBE = 3         /* A probe of the underlay arrived. */
+    PIPELINE_PUNT_PROBE = 3,        /* A probe of the underlay arrived. */
+    PIPELINE_PUNT_ANSWER = 6        /* A VM answered a request of ours. */
 };
 
 /* What an NVE needs whatever its ports are: 'geneve' and 'vxlan' are the
@@ -89,6 +90,10 @@ struct flow_list *pipeline_move_arm(const struct port *, uint64_t id,
 struct flow_list *pipeline_move_redirect(const struct port *, uint64_t id,
                                          const struct nve *new, int ip,
                                          ofp_port_t old_ofport);
+
+/* At the old and the new NVE of a move whose VM is asked where it is: what it
+ * answers from 'ofport' goes to the controller. */
+struct flow_list *pipeline_move_answers(uint64_t id, ofp_port_t ofport);
 
 /* Returns the meter through which late packets for 'old_ofport' pass. */
 uint32_t pipeline_redirect_meter(ofp_port_t old_ofport);

@@ -118,7 +118,8 @@ put_cookie_object(const struct trace *tr, uint64_t cookie, struct ds *s)
         break;
     }
     case COOKIE_MOVE:
-    case COOKIE_LEARNED: {
+    case COOKIE_LEARNED:
+    case COOKIE_PROBE: {
         const struct port *port;
 
         HMAP_FOR_EACH (port, name_node, &t->ports) {

@@ -7,6 +7,7 @@ tests_test_nva_SOURCES = \
 	tests/test-nva.c \
 	tests/test-nva.h \
 	tests/test-ofsync.c \
+	tests/test-prober.c \
 	tests/test-trace.c \
 	tests/test-wiring.c
 tests_test_nva_LDADD = $(NVA_LDADD)
@@ -37,10 +38,12 @@ TESTSUITE_AT = \
 	tests/ofsync-stage.at \
 	tests/ofsync.at \
 	tests/pipeline.at \
+	tests/prober.at \
 	tests/style.at \
 	tests/system-failure.at \
 	tests/system-kinds.at \
 	tests/system-move.at \
+	tests/system-probe.at \
 	tests/system-traffic.at \
 	tests/trace.at \
 	tests/wiring.at

@@ -114,6 +114,7 @@ test_pipeline(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
                pipeline_move_arm(port, 0x41, hv2, 1, u16_to_ofp(10)));
     print_list("redirect", pipeline_move_redirect(port, 0x41, hv2, 0,
                                                   u16_to_ofp(10)));
+    print_list("answers", pipeline_move_answers(0x41, u16_to_ofp(10)));
     topology_uninit(&t);
     return EXIT_SUCCESS;
 }
@@ -140,6 +141,7 @@ static const struct {
     { "flow-tables-check", test_flow_tables_check },
     { "migration", test_migration },
     { "neighbor", test_neighbor },
+    { "prober", test_prober },
     { "ofsync", test_ofsync },
     { "trace", test_trace },
     { "wiring", test_wiring },
