@@ -33,7 +33,9 @@ struct uuid;
            "packets, the mark of the commit.")                              \
     COOKIE(PROBE, 9, "probe", "Migration",                                  \
            "Brings the controller what the VM answers when it is asked "    \
-           "where it is.")
+           "where it is.")                                                  \
+    COOKIE(UPLINK, 10, "uplink", "Virtual_Network",                         \
+           "The way between VMs at this NVE and a physical network.")
 
 enum cookie_kind {
 #define COOKIE(NAME, N, STRING, TABLE, MEANING) COOKIE_##NAME = N,

@@ -70,7 +70,8 @@ set_answers(struct move_part *part)
 
     if ((part == move->new_part || part == move->old_part)
         && a && move->trigger != MOVE_ON_READY) {
-        fl = pipeline_move_answers(move->id, a->ofport);
+        fl = pipeline_move_answers(move->port, move->id, a->ofport,
+                                   part == move->new_part);
     }
     ofsync_set(part->nve->ofsync, cookie_make(COOKIE_PROBE, move->id), fl);
     flow_list_unref(fl);

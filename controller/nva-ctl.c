@@ -98,6 +98,7 @@ explain_object(const struct nva *nva, uint64_t cookie, struct ds *s)
     case COOKIE_VN:
     case COOKIE_FLOOD_LOCAL:
     case COOKIE_FLOOD_REMOTE:
+    case COOKIE_UPLINK:
         vn = topology_find_vn_by_id(&nva->topology, id);
         if (vn) {
             ds_put_format(s, ": virtual network %s, VNI %"PRIu32, vn->name,

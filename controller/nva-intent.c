@@ -19,6 +19,10 @@ VLOG_DEFINE_THIS_MODULE(intent);
 #define RESPONDER_RATE 100
 #define RESPONDER_BURST 50
 #define PACKET_IN_RATE 1000
+#define ANNOUNCE_COUNT 5
+
+/* The highest Virtual_Network:options:announce_count. */
+#define ANNOUNCE_COUNT_MAX 10
 
 static struct nva *
 nva_from(void *aux)
@@ -145,6 +149,8 @@ on_vn(const struct db_vn *row, void *nva_)
     int rate = smap_get_int(row->options, "responder_rate", RESPONDER_RATE);
     int burst = smap_get_int(row->options, "responder_burst",
                              RESPONDER_BURST);
+    int announce = smap_get_int(row->options, "announce_count",
+                                ANNOUNCE_COUNT);
     bool flood = !strcmp(unknown, "flood");
 
     if (!flood && strcmp(unknown, "drop")) {
@@ -157,15 +163,20 @@ on_vn(const struct db_vn *row, void *nva_)
                           "options:responder_burst at least 1");
         rate = RESPONDER_RATE;
         burst = RESPONDER_BURST;
+    } else if (announce < 0 || announce > ANNOUNCE_COUNT_MAX) {
+        db_write_vn_error(nva->db, &row->uuid,
+                          "options:announce_count must be from 0 to 10");
     } else {
         db_write_vn_error(nva->db, &row->uuid, NULL);
     }
 
     if (!vn) {
         vn = topology_add_vn(&nva->topology, row->name, id);
-    } else if (vn->vni == row->vni && vn->flood_unknown == flood
-               && vn->responder_rate == rate
-               && vn->responder_burst == burst) {
+    }
+    vn->announce_count = (announce < 0 || announce > ANNOUNCE_COUNT_MAX
+                          ? ANNOUNCE_COUNT : announce);
+    if (vn->vni == row->vni && vn->flood_unknown == flood
+        && vn->responder_rate == rate && vn->responder_burst == burst) {
         return;
     }
     vn->vni = row->vni;

@@ -67,6 +67,12 @@ write_move(const struct mig *mig, struct db_migration_status *status)
     }
     put_number(&status->counters, "triggers", move->n_triggers);
     put_number(&status->counters, "probes", nva_probe_count(mig));
+    if (nva_announce_count(mig)) {
+        smap_add_format(&status->counters, "announcements", "%u",
+                        nva_announce_count(mig));
+        smap_add_format(&status->counters, "announcements-seen", "%d",
+                        mig->announcement_seen);
+    }
     if (move->times[MOVE_PEERS_SWITCHED]) {
         smap_add_format(&status->counters, "redirected-packets", "%"PRIu64,
                         move->redirected_packets);
@@ -132,6 +138,7 @@ static void
 set_over(struct mig *mig)
 {
     if (!mig->over) {
+        nva_announce_stop(mig);
         mig->over = true;
         mig->nva->n_starting -= !mig->started;
         mig->nva->migs_dirty = true;
@@ -177,6 +184,7 @@ mig_changed(struct move *move, void *mig_)
 
     mig->nva->migs_dirty = true;
     nva_probe_update(mig, move);
+    nva_announce_update(mig, move);
     if (migration_is_over(&move->migration)) {
         set_over(mig);
     }

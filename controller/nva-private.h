@@ -7,8 +7,10 @@
 /* What nva.c (life and loop), nva-intent.c (from the database to the
  * topology), nva-session.c (sessions), nva-hypervisor.c (databases of
  * hypervisors), nva-move.c (moves), nva-probe.c (where VMs on the
- * move are) and nva-ctl.c (commands of ovs-appctl) share.  For them only. */
+ * move are), nva-uplink.c (physical networks) and nva-ctl.c (commands of
+ * ovs-appctl) share.  For them only. */
 
+#include "announcer.h"
 #include "db.h"
 #include "hvdb.h"
 #include "move.h"
@@ -55,6 +57,8 @@ struct session {
     bool known;                 /* Its interfaces have been read once. */
     bool up;                    /* OpenFlow is up and flows are compared. */
     bool probing;               /* Its underlay neighbors are being proved. */
+    bool uplinks_dirty;         /* Its uplinks are to be read again. */
+    bool uplinks_wrong;         /* 'error' is about them. */
 
     char *error;                /* For NVE:error. */
     struct ovs_list dirty_node; /* In nva's 'dirty_sessions', if dirty. */
@@ -91,6 +95,10 @@ struct mig {
     uint64_t recording;         /* Sequence number of db.h, or 0. */
     struct probe *probe;        /* While the VM is asked where it is. */
     unsigned int n_probes;      /* Sent by probes that are over. */
+    struct announcement *announcement; /* While it is being announced. */
+    bool announced;             /* It is, was, or needs not be. */
+    bool announcement_seen;     /* To have had an effect. */
+    unsigned int n_announced;   /* How often it was announced. */
 };
 
 struct nva {
@@ -99,6 +107,7 @@ struct nva {
     struct topology topology;
     struct neighbors *neighbors;
     struct prober *prober;
+    struct announcer *announcer;
     struct wiring_config wiring;
     long long int drain_max_ms; /* See 'struct move_config'. */
     char *openflow_target;      /* What hypervisors shall connect to. */
@@ -174,6 +183,16 @@ void nva_probe_update(struct mig *, const struct move *);
 void nva_probe_answered(struct nva *, struct nve *, uint64_t cookie);
 unsigned int nva_probe_count(const struct mig *);
 char *nva_probe_get_error(const struct port *);
+
+/* nva-uplink.c */
+extern const struct announcer_class nva_announcer_class;
+void nva_uplink_changed(struct session *, const struct hvdb_interface *old,
+                        const struct hvdb_interface *new);
+void nva_uplinks_run(struct session *);
+void nva_announce_update(struct mig *, struct move *);
+void nva_announce_stop(struct mig *);
+void nva_announce_seen(struct nva *, struct nve *, uint64_t cookie);
+unsigned int nva_announce_count(const struct mig *);
 
 /* nva-ctl.c */
 void nva_ctl_register(struct nva *);

@@ -104,6 +104,7 @@ nva_create(const struct nva_config *config, struct nva **nvap)
     nva->topology.aux = nva;
     nva->neighbors = neighbors_create(send_probe, way_changed, nva);
     nva->prober = prober_create(&nva->topology, &nva_prober_class, nva);
+    nva->announcer = announcer_create(&nva_announcer_class, nva);
     ovs_list_init(&nva->peers);
     ovs_list_init(&nva->dirty_sessions);
     ovs_list_init(&nva->active);
@@ -157,6 +158,7 @@ nva_destroy(struct nva *nva)
     topology_uninit(&nva->topology);
     neighbors_destroy(nva->neighbors);
     prober_destroy(nva->prober);
+    announcer_destroy(nva->announcer);
     db_destroy(nva->db);
     loop_destroy(nva->loop);
     free(nva->openflow_target);
@@ -213,6 +215,7 @@ nva_run(struct nva *nva)
     now = clock_msec();
     neighbors_run(nva->neighbors, now);
     prober_run(nva->prober, now);
+    announcer_run(nva->announcer, now);
     nva_migs_run(nva, now);
     run_nve_cfg(nva, now);
     nva_sessions_run(nva, now);
@@ -232,6 +235,7 @@ nva_wait(struct nva *nva)
                        nva_migs_deadline(nva)),
                    nva_sessions_deadline(nva));
     deadline = MIN(deadline, prober_deadline(nva->prober));
+    deadline = MIN(deadline, announcer_deadline(nva->announcer));
     if (nva->nve_cfg != nva->owed_cfg) {
         deadline = MIN(deadline, nva->owing_since + NEIGHBORS_MAX_MS);
     }

@@ -258,7 +258,8 @@ pipeline_move_redirect(const struct port *port, uint64_t id,
 }
 
 struct flow_list *
-pipeline_move_answers(uint64_t id, ofp_port_t ofport)
+pipeline_move_answers(const struct port *port, uint64_t id, ofp_port_t ofport,
+                      bool is_new)
 {
     struct flow_list *fl = flow_list_create();
     struct ds m = DS_EMPTY_INITIALIZER;
@@ -270,6 +271,14 @@ pipeline_move_answers(uint64_t id, ofp_port_t ofport)
                   fmt(&m, "in_port=%"PRIu32",dl_dst="FLOW_NVA_MAC, ofport),
                   "meter:%"PRIu32",controller(max_len=64,userdata=%02x)",
                   fl->meter.id, PIPELINE_PUNT_ANSWER);
+    if (is_new) {
+        fmt(&m, "metadata=%"PRIu32",dl_dst="ETH_ADDR_FMT, port->vn->vni,
+            ETH_ADDR_ARGS(port->mac));
+        flow_list_add(fl, FLOW_TABLE_UPLINK_SEEN, FLOW_PRIO_NORMAL,
+                      cookie_make(COOKIE_PROBE, id), ds_cstr(&m),
+                      "meter:%"PRIu32",controller(max_len=64,userdata=%02x)",
+                      fl->meter.id, PIPELINE_PUNT_SEEN);
+    }
     ds_destroy(&m);
     return flow_list_finish(fl);
 }

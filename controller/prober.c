@@ -12,10 +12,8 @@
 #include "dp-packet.h"
 #include "flow-tables.h"
 #include "heap.h"
-#include "openvswitch/ofp-actions.h"
-#include "openvswitch/ofp-packet.h"
-#include "openvswitch/ofp-protocol.h"
 #include "openvswitch/ofpbuf.h"
+#include "packet-out.h"
 #include "packets.h"
 #include "topology.h"
 #include "util.h"
@@ -227,29 +225,6 @@ compose_unicast_ns(struct dp_packet *p, const struct port *port,
     ((struct eth_header *) dp_packet_eth(p))->eth_dst = port->mac;
 }
 
-/* Returns a packet-out of 'p' to 'ofport'. */
-static struct ofpbuf *
-encode_packet_out(const struct dp_packet *p, ofp_port_t ofport)
-{
-    struct ofputil_packet_out po;
-    struct ofpbuf ofpacts, *msg;
-
-    ofpbuf_init(&ofpacts, 64);
-    ofpact_put_OUTPUT(&ofpacts)->port = ofport;
-
-    memset(&po, 0, sizeof po);
-    match_init_catchall(&po.flow_metadata);
-    match_set_in_port(&po.flow_metadata, OFPP_CONTROLLER);
-    po.packet = dp_packet_data(p);
-    po.packet_len = dp_packet_size(p);
-    po.buffer_id = UINT32_MAX;
-    po.ofpacts = ofpacts.data;
-    po.ofpacts_len = ofpacts.size;
-    msg = ofputil_encode_packet_out(&po, OFPUTIL_P_OF15_OXM);
-    ofpbuf_uninit(&ofpacts);
-    return msg;
-}
-
 /* Sends a request for 'ip' to 'ofport' at 'spot'. */
 static void
 send_request(struct prober *prober, struct probe *probe, struct spot *spot,
@@ -263,7 +238,7 @@ send_request(struct prober *prober, struct probe *probe, struct spot *spot,
     } else {
         compose_unicast_ns(&p, probe->port, ip);
     }
-    if (prober->class->send(spot->nve, encode_packet_out(&p, ofport),
+    if (prober->class->send(spot->nve, packet_out_encode(&p, ofport),
                             prober->aux)) {
         COVERAGE_INC(prober_sent);
         probe->n_sent++;

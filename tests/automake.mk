@@ -2,6 +2,7 @@ check_PROGRAMS += tests/test-nva
 tests_test_nva_SOURCES = \
 	tests/fake-switch.c \
 	tests/fake-switch.h \
+	tests/test-announcer.c \
 	tests/test-migration.c \
 	tests/test-neighbor.c \
 	tests/test-nva.c \
@@ -26,6 +27,7 @@ TESTSUITE_AT = \
 	tests/nva-macros.at \
 	tests/sandbox-macros.at \
 	tests/system-macros.at \
+	tests/announcer.at \
 	tests/docs.at \
 	tests/hvdb.at \
 	tests/loop.at \
@@ -44,6 +46,7 @@ TESTSUITE_AT = \
 	tests/system-kinds.at \
 	tests/system-move.at \
 	tests/system-probe.at \
+	tests/system-uplink.at \
 	tests/system-traffic.at \
 	tests/trace.at \
 	tests/wiring.at
