@@ -2,6 +2,8 @@
 # exactly what the daemon links.
 noinst_LIBRARIES += controller/libnva.a
 controller_libnva_a_SOURCES = \
+	controller/announcer.c \
+	controller/announcer.h \
 	controller/clock.c \
 	controller/clock.h \
 	controller/cookie.c \
@@ -52,7 +54,9 @@ controller_libnva_a_SOURCES = \
 	controller/nva-intent.c \
 	controller/nva-move.c \
 	controller/nva-private.h \
+	controller/nva-probe.c \
 	controller/nva-session.c \
+	controller/nva-uplink.c \
 	controller/nva.c \
 	controller/nva.h \
 	controller/ofconn.c \
@@ -64,10 +68,15 @@ controller_libnva_a_SOURCES = \
 	controller/ofsync.h \
 	controller/ovsdb-replica.c \
 	controller/ovsdb-replica.h \
+	controller/packet-out.c \
+	controller/packet-out.h \
 	controller/pipeline-move.c \
 	controller/pipeline-private.h \
+	controller/pipeline-uplink.c \
 	controller/pipeline.c \
 	controller/pipeline.h \
+	controller/prober.c \
+	controller/prober.h \
 	controller/topology.c \
 	controller/topology.h \
 	controller/trace.c \

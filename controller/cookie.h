@@ -32,7 +32,12 @@ struct uuid;
            "Cut over: the mapping to the new place, the redirect of late "  \
            "packets, the mark of the commit.")                              \
     COOKIE(DENIED, 8, "denied", "NVE",                                      \
-           "Reports of what port security denies.")
+           "Reports of what port security denies.")                         \
+    COOKIE(PROBE, 9, "probe", "Migration",                                  \
+           "Brings the controller what the VM answers when it is asked "    \
+           "where it is.")                                                  \
+    COOKIE(UPLINK, 10, "uplink", "Virtual_Network",                         \
+           "The way between VMs at this NVE and a physical network.")
 
 enum cookie_kind {
 #define COOKIE(NAME, N, STRING, TABLE, MEANING) COOKIE_##NAME = N,

@@ -44,6 +44,7 @@ struct hvdb_interface {
     char *vm_uuid;              /* external_ids:vm-uuid, or null. */
     char *vm_word;              /* external_ids:nva-vm, or null: what its
                                  * hypervisor says about the VM. */
+    char *uplink;               /* external_ids:nva-uplink, or null. */
 };
 
 /* Told by hvdb while it processes an event. */

@@ -41,6 +41,9 @@ void move_part_set__(struct move_part *part, bool after);
 /* Removes all traces of the move from the NVE of the part. */
 void move_part_revert__(struct move_part *part);
 
+/* Removes all that the NVE of the part has for the move itself. */
+void move_part_unset__(struct move_part *part);
+
 /* Adds a part, which the move owns. */
 struct move_part *move_part_add__(struct move *move, struct nve *nve);
 

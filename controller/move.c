@@ -219,7 +219,7 @@ move_remove_peer(struct move *move, struct nve *nve, long long int now,
     LIST_FOR_EACH_SAFE (part, nve_node, &nve->move_parts) {
         if (part->move == move && part != move->new_part
             && part != move->old_part) {
-            ofsync_set(nve->ofsync, move_unit__(move), NULL);
+            move_part_unset__(part);
             move_part_free__(part);
             move_part_update(move->new_part, now, wall);
         }
@@ -255,7 +255,7 @@ complete(struct move *move)
     struct move_part *part;
 
     LIST_FOR_EACH (part, move_node, &move->parts) {
-        ofsync_set(part->nve->ofsync, move_unit__(move), NULL);
+        move_part_unset__(part);
     }
     move_free_parts__(move);
     wiring_forget(port);

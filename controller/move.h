@@ -142,6 +142,8 @@ struct move {
     int n_quiet;                /* How often it has been still. */
     long long int drain_max_ms; /* See 'struct move_config'. */
     bool hurry;                 /* Another move of the port waits. */
+    bool announcing;            /* Set by the owner as long as a physical
+                                 * network may send to the old place. */
 
     /* For the record. */
     long long int times[N_MOVE_TIMES];

@@ -9,6 +9,7 @@
 
 #include "clock.h"
 #include "cookie.h"
+#include "flow-tables.h"
 #include "openvswitch/vlog.h"
 #include "util.h"
 
@@ -18,6 +19,10 @@ VLOG_DEFINE_THIS_MODULE(intent);
 #define RESPONDER_RATE 100
 #define RESPONDER_BURST 50
 #define PACKET_IN_RATE 1000
+#define ANNOUNCE_COUNT 5
+
+/* The highest Virtual_Network:options:announce_count. */
+#define ANNOUNCE_COUNT_MAX 10
 
 static struct nva *
 nva_from(void *aux)
@@ -145,6 +150,8 @@ on_vn(const struct db_vn *row, void *nva_)
     int rate = smap_get_int(row->options, "responder_rate", RESPONDER_RATE);
     int burst = smap_get_int(row->options, "responder_burst",
                              RESPONDER_BURST);
+    int announce = smap_get_int(row->options, "announce_count",
+                                ANNOUNCE_COUNT);
     bool flood = !strcmp(unknown, "flood");
 
     if (!flood && strcmp(unknown, "drop")) {
@@ -157,15 +164,20 @@ on_vn(const struct db_vn *row, void *nva_)
                           "options:responder_burst at least 1");
         rate = RESPONDER_RATE;
         burst = RESPONDER_BURST;
+    } else if (announce < 0 || announce > ANNOUNCE_COUNT_MAX) {
+        db_write_vn_error(nva->db, &row->uuid,
+                          "options:announce_count must be from 0 to 10");
     } else {
         db_write_vn_error(nva->db, &row->uuid, NULL);
     }
 
     if (!vn) {
         vn = topology_add_vn(&nva->topology, row->name, id);
-    } else if (vn->vni == row->vni && vn->flood_unknown == flood
-               && vn->responder_rate == rate
-               && vn->responder_burst == burst) {
+    }
+    vn->announce_count = (announce < 0 || announce > ANNOUNCE_COUNT_MAX
+                          ? ANNOUNCE_COUNT : announce);
+    if (vn->vni == row->vni && vn->flood_unknown == flood
+        && vn->responder_rate == rate && vn->responder_burst == burst) {
         return;
     }
     vn->vni = row->vni;
@@ -217,8 +229,11 @@ nva_write_port(struct nva *nva, const struct port *port)
                   : port->place.nve ? "bound" : "unbound"),
         .n_spoofed = port->n_spoofed,
     };
+    char *error = nva_probe_get_error(port);
 
+    status.error = error;
     db_write_port(nva->db, &port->uuid, &status);
+    free(error);
 }
 
 static void
@@ -290,6 +305,9 @@ parse_addresses(const struct db_port *row, struct eth_addr *mac,
     if (!eth_addr_from_string(row->mac, mac) || eth_addr_is_multicast(*mac)
         || eth_addr_is_zero(*mac)) {
         return xasprintf("mac: \"%s\" is not the MAC address of a VM",
+                         row->mac);
+    } else if (!strcasecmp(row->mac, FLOW_NVA_MAC)) {
+        return xasprintf("mac: %s is the controller's own; use another one",
                          row->mac);
     }
     for (size_t i = 0; i < row->n_ips; i++) {
@@ -491,6 +509,7 @@ on_global(const struct db_global *row, void *nva_)
     }
     nva->drain_max_ms = drain_max_ms(smap_get(row->options, "drain_max"));
     nva_history_configure(nva->history, row->options);
+    nva_probe_configure(nva, smap_get(row->options, "probe_timeout"));
     nva->nb_cfg = row->nb_cfg;
 }
 

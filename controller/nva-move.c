@@ -69,6 +69,13 @@ write_move(const struct mig *mig, struct db_migration_status *status)
     put_number(&status->counters, "triggers", move->n_triggers);
     put_number(&status->counters, "late-triggers", move->n_late_triggers);
     put_number(&status->counters, "slowest-peer-us", move->slowest_us);
+    put_number(&status->counters, "probes", nva_probe_count(mig));
+    if (nva_announce_count(mig)) {
+        smap_add_format(&status->counters, "announcements", "%u",
+                        nva_announce_count(mig));
+        smap_add_format(&status->counters, "announcements-seen", "%d",
+                        mig->announcement_seen);
+    }
     if (move->times[MOVE_PEERS_SWITCHED]) {
         smap_add_format(&status->counters, "redirected-packets", "%"PRIu64,
                         move->redirected_packets);
@@ -134,6 +141,7 @@ static void
 set_over(struct mig *mig)
 {
     if (!mig->over) {
+        nva_announce_stop(mig);
         mig->over = true;
         mig->nva->n_starting -= !mig->started;
         mig->nva->migs_dirty = true;
@@ -178,6 +186,8 @@ mig_changed(struct move *move, void *mig_)
     struct mig *mig = mig_;
 
     mig->nva->migs_dirty = true;
+    nva_probe_update(mig, move);
+    nva_announce_update(mig, move);
     if (migration_is_over(&move->migration)) {
         set_over(mig);
     }

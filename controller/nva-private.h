@@ -8,9 +8,11 @@
  * (from the database to the topology), nva-session.c (sessions),
  * nva-hypervisor.c (databases of hypervisors), nva-guest.c (what VMs say),
  * nva-move.c (moves), nva-history.c (moves that have ended), nva-evacuate.c
- * (moves of all ports of an NVE), nva-ctl.c (commands of ovs-appctl).  For
+ * (moves of all ports of an NVE), nva-probe.c (where VMs on the move are),
+ * nva-uplink.c (physical networks), nva-ctl.c (commands of ovs-appctl).  For
  * them only. */
 
+#include "announcer.h"
 #include "db.h"
 #include "hvdb.h"
 #include "move.h"
@@ -20,6 +22,7 @@
 #include "ofsync.h"
 #include "openvswitch/hmap.h"
 #include "openvswitch/list.h"
+#include "prober.h"
 #include "topology.h"
 #include "wiring.h"
 
@@ -58,6 +61,8 @@ struct session {
     bool known;                 /* Its interfaces have been read once. */
     bool up;                    /* OpenFlow is up and flows are compared. */
     bool probing;               /* Its underlay neighbors are being proved. */
+    bool uplinks_dirty;         /* Its uplinks are to be read again. */
+    bool uplinks_wrong;         /* 'error' is about them. */
 
     char *error;                /* For NVE:error. */
     struct ovs_list dirty_node; /* In nva's 'dirty_sessions', if dirty. */
@@ -92,6 +97,12 @@ struct mig {
     bool started;               /* It has or had a move. */
     bool over;                  /* To be freed. */
     uint64_t recording;         /* Sequence number of db.h, or 0. */
+    struct probe *probe;        /* While the VM is asked where it is. */
+    unsigned int n_probes;      /* Sent by probes that are over. */
+    struct announcement *announcement; /* While it is being announced. */
+    bool announced;             /* It is, was, or needs not be. */
+    bool announcement_seen;     /* To have had an effect. */
+    unsigned int n_announced;   /* How often it was announced. */
 };
 
 struct nva {
@@ -99,6 +110,8 @@ struct nva {
     struct db *db;
     struct topology topology;
     struct neighbors *neighbors;
+    struct prober *prober;
+    struct announcer *announcer;
     struct wiring_config wiring;
     long long int drain_max_ms; /* See 'struct move_config'. */
     char *openflow_target;      /* What hypervisors shall connect to. */
@@ -195,6 +208,24 @@ void nva_evacuate_migration_deleted(struct nva *, const struct uuid *);
 void nva_evacuations_retry(struct nva *);
 void nva_evacuations_run(struct nva *);
 void nva_evacuations_destroy(struct nva *);
+
+/* nva-probe.c */
+extern const struct prober_class nva_prober_class;
+void nva_probe_configure(struct nva *, const char *timeout);
+void nva_probe_update(struct mig *, const struct move *);
+void nva_probe_answered(struct nva *, struct nve *, uint64_t cookie);
+unsigned int nva_probe_count(const struct mig *);
+char *nva_probe_get_error(const struct port *);
+
+/* nva-uplink.c */
+extern const struct announcer_class nva_announcer_class;
+void nva_uplink_changed(struct session *, const struct hvdb_interface *old,
+                        const struct hvdb_interface *new);
+void nva_uplinks_run(struct session *);
+void nva_announce_update(struct mig *, struct move *);
+void nva_announce_stop(struct mig *);
+void nva_announce_seen(struct nva *, struct nve *, uint64_t cookie);
+unsigned int nva_announce_count(const struct mig *);
 
 /* nva-ctl.c */
 void nva_ctl_register(struct nva *);

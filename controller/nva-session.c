@@ -304,6 +304,12 @@ of_packet_in(struct ofconn *oc OVS_UNUSED, const struct ofputil_packet_in *pin,
     case PIPELINE_PUNT_DENIED:
         nva_guest_denied(s, pin);
         break;
+    case PIPELINE_PUNT_ANSWER:
+        nva_probe_answered(s->nva, s->nve, ntohll(pin->cookie));
+        break;
+    case PIPELINE_PUNT_SEEN:
+        nva_announce_seen(s->nva, s->nve, ntohll(pin->cookie));
+        break;
     default:
         break;
     }
@@ -564,6 +570,7 @@ session_run(struct session *s, long long int now)
         if (s->synced) {
             nva_hypervisor_digest(s);
         }
+        nva_uplinks_run(s);
         hvdb_run(s->db_peer->hvdb, now);
         nva_session_try_start(s);
     }

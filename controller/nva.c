@@ -103,6 +103,8 @@ nva_create(const struct nva_config *config, struct nva **nvap)
     nva->topology.member_cb = member_changed;
     nva->topology.aux = nva;
     nva->neighbors = neighbors_create(send_probe, way_changed, nva);
+    nva->prober = prober_create(&nva->topology, &nva_prober_class, nva);
+    nva->announcer = announcer_create(&nva_announcer_class, nva);
     ovs_list_init(&nva->peers);
     ovs_list_init(&nva->dirty_sessions);
     ovs_list_init(&nva->active);
@@ -159,6 +161,8 @@ nva_destroy(struct nva *nva)
     topology_uninit(&nva->topology);
     neighbors_destroy(nva->neighbors);
     nva_history_destroy(nva->history);
+    prober_destroy(nva->prober);
+    announcer_destroy(nva->announcer);
     db_destroy(nva->db);
     loop_destroy(nva->loop);
     free(nva->openflow_target);
@@ -214,6 +218,8 @@ nva_run(struct nva *nva)
     }
     now = clock_msec();
     neighbors_run(nva->neighbors, now);
+    prober_run(nva->prober, now);
+    announcer_run(nva->announcer, now);
     nva_migs_run(nva, now);
     nva_evacuations_run(nva);
     nva_history_run(nva);
@@ -238,6 +244,8 @@ nva_wait(struct nva *nva)
     if (nva->evacuations_dirty) {
         deadline = 0;
     }
+    deadline = MIN(deadline, prober_deadline(nva->prober));
+    deadline = MIN(deadline, announcer_deadline(nva->announcer));
     if (nva->nve_cfg != nva->owed_cfg) {
         deadline = MIN(deadline, nva->owing_since + NEIGHBORS_MAX_MS);
     }

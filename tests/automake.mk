@@ -2,11 +2,13 @@ check_PROGRAMS += tests/test-nva
 tests_test_nva_SOURCES = \
 	tests/fake-switch.c \
 	tests/fake-switch.h \
+	tests/test-announcer.c \
 	tests/test-migration.c \
 	tests/test-neighbor.c \
 	tests/test-nva.c \
 	tests/test-nva.h \
 	tests/test-ofsync.c \
+	tests/test-prober.c \
 	tests/test-trace.c \
 	tests/test-wiring.c
 tests_test_nva_LDADD = $(NVA_LDADD)
@@ -25,6 +27,7 @@ TESTSUITE_AT = \
 	tests/nva-macros.at \
 	tests/sandbox-macros.at \
 	tests/system-macros.at \
+	tests/announcer.at \
 	tests/docs.at \
 	tests/evacuate.at \
 	tests/history.at \
@@ -44,12 +47,15 @@ TESTSUITE_AT = \
 	tests/pipeline.at \
 	tests/scene-macros.at \
 	tests/scene.at \
+	tests/prober.at \
 	tests/style.at \
 	tests/system-blackout.at \
 	tests/system-failure.at \
 	tests/system-guest.at \
 	tests/system-kinds.at \
 	tests/system-move.at \
+	tests/system-probe.at \
+	tests/system-uplink.at \
 	tests/system-traffic.at \
 	tests/system-trigger.at \
 	tests/trace.at \

@@ -9,9 +9,11 @@
 
 #include <netinet/in.h>
 
+int test_announcer(int argc, char *argv[]);
 int test_migration(int argc, char *argv[]);
 int test_neighbor(int argc, char *argv[]);
 int test_ofsync(int argc, char *argv[]);
+int test_prober(int argc, char *argv[]);
 int test_trace(int argc, char *argv[]);
 int test_wiring(int argc, char *argv[]);
 
