@@ -50,6 +50,7 @@ TESTSUITE_AT = \
 	tests/prober.at \
 	tests/style.at \
 	tests/system-blackout.at \
+	tests/system-evacuate.at \
 	tests/system-failure.at \
 	tests/system-guest.at \
 	tests/system-kinds.at \
