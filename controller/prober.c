@@ -199,7 +199,8 @@ pick_ip(const struct port *port, bool ipv4, unsigned int round)
 static void
 compose_arp_probe(struct dp_packet *p, const struct port *port, ovs_be32 ip)
 {
-    compose_arp(p, ARP_OP_REQUEST, flow_nva_mac(), eth_addr_zero, false, 0, ip);
+    compose_arp(p, ARP_OP_REQUEST, flow_nva_mac(), eth_addr_zero, false, 0,
+                ip);
     ((struct eth_header *) dp_packet_eth(p))->eth_dst = port->mac;
 }
 
