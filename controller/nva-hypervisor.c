@@ -60,6 +60,7 @@ attachments_changed(struct nva *nva, const char *name)
 
     if (port) {
         nva_rebind(nva, port);
+        nva_write_port(nva, port);
     }
     nva_mig_try(nva, name);
 }

@@ -220,13 +220,30 @@ on_vn_deleted(const struct uuid *uuid, void *nva_)
 
 /* Ports. */
 
+/* Returns what is wrong with the interfaces of 'port', which the caller must
+ * free, or null. */
+static char *
+check_interfaces(const struct topology *t, const struct port *port)
+{
+    const struct attachment *a = topology_find_ignored(t, port->name);
+
+    return (a ? xasprintf("interface %s of NVE %s also has this iface-id and "
+                          "is ignored, because the name of interface %s comes "
+                          "first", a->ifname, a->nve->name,
+                          topology_find_attachment(t, port->name,
+                                                   a->nve)->ifname)
+            : NULL);
+}
+
 void
 nva_write_port(struct nva *nva, const struct port *port)
 {
+    char *error = check_interfaces(&nva->topology, port);
     struct db_port_status status = {
         .nve = port->place.nve ? port->place.nve->name : NULL,
         .state = (port->move || port->closed ? "moving"
                   : port->place.nve ? "bound" : "unbound"),
+        .error = error,
         .n_spoofed = port->n_spoofed,
     };
     char *error = nva_probe_get_error(port);

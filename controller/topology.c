@@ -344,6 +344,21 @@ topology_find_attachment(const struct topology *t, const char *port_name,
 }
 
 const struct attachment *
+topology_find_ignored(const struct topology *t, const char *port_name)
+{
+    const struct attachment *a;
+
+    HMAP_FOR_EACH_WITH_HASH (a, iface_node, hash_string(port_name, 0),
+                             &t->attachments) {
+        if (!strcmp(a->port_name, port_name)
+            && a != topology_find_attachment(t, port_name, a->nve)) {
+            return a;
+        }
+    }
+    return NULL;
+}
+
+const struct attachment *
 topology_find_ofport(const struct topology *t, const struct nve *nve,
                      ofp_port_t ofport)
 {

@@ -184,6 +184,11 @@ struct attachment *topology_find_attachment(const struct topology *,
                                             const char *port_name,
                                             const struct nve *);
 
+/* Returns an interface of 'port_name' that is without effect because of
+ * another one at the same NVE, or null. */
+const struct attachment *topology_find_ignored(const struct topology *,
+                                               const char *port_name);
+
 /* Returns an interface of 'port_name' at any NVE, or null; of several, the one
  * at the NVE whose name sorts first. */
 struct attachment *topology_find_any_attachment(const struct topology *,
