@@ -116,6 +116,9 @@ enum flow_priority {
  * VM and none can send it. */
 #define FLOW_ANNOUNCE_MAC "01:80:c2:00:00:01"
 
+/* Broadcast and multicast, the above among it. */
+#define FLOW_GROUP_MACS "01:00:00:00:00:00/01:00:00:00:00:00"
+
 /* Ethernet type of the controller's own probes of the underlay (IEEE 802
  * local experimental EtherType 1). */
 #define FLOW_PROBE_ETH_TYPE 0x88b5
