@@ -220,6 +220,9 @@ move_remove_peer(struct move *move, struct nve *nve, long long int now,
         if (part->move == move && part != move->new_part
             && part != move->old_part) {
             ofsync_set(nve->ofsync, move_unit__(move), NULL);
+            ofsync_delete_cookie(nve->ofsync,
+                                 cookie_make(COOKIE_LEARNED, move->id),
+                                 UINT8_MAX);
             move_part_free__(part);
             move_part_update(move->new_part, now, wall);
         }
@@ -251,11 +254,17 @@ move_undo__(struct move *move)
 static void
 complete(struct move *move)
 {
+    uint64_t learned = cookie_make(COOKIE_LEARNED, move->id);
     struct port *port = move->port;
     struct move_part *part;
 
     LIST_FOR_EACH (part, move_node, &move->parts) {
         ofsync_set(part->nve->ofsync, move_unit__(move), NULL);
+
+        /* Once more: when Open vSwitch discards a cached flow, it carries out
+         * its learn() for the packets that it has not accounted for yet.  This
+         * may happen after the COMMIT, which was the cause to discard it. */
+        ofsync_delete_cookie(part->nve->ofsync, learned, UINT8_MAX);
     }
     move_free_parts__(move);
     wiring_forget(port);
