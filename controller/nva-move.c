@@ -193,9 +193,18 @@ mig_record(struct move *move, void *mig_)
     mig->recording = write_row(mig, NULL, NULL);
 }
 
+static void
+mig_reached(struct move *move OVS_UNUSED, enum fault_point point, void *mig_)
+{
+    struct mig *mig = mig_;
+
+    faults_reached(mig->nva->faults, point);
+}
+
 static const struct move_class move_class = {
     .changed = mig_changed,
     .record = mig_record,
+    .reached = mig_reached,
 };
 
 void

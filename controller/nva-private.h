@@ -10,6 +10,7 @@
  * (commands of ovs-appctl) share.  For them only. */
 
 #include "db.h"
+#include "fault.h"
 #include "hvdb.h"
 #include "move.h"
 #include "neighbor.h"
@@ -97,6 +98,7 @@ struct nva {
     struct db *db;
     struct topology topology;
     struct neighbors *neighbors;
+    struct faults *faults;      /* For tests; normally null. */
     struct wiring_config wiring;
     long long int drain_max_ms; /* See 'struct move_config'. */
     char *openflow_target;      /* What hypervisors shall connect to. */
@@ -122,6 +124,7 @@ struct nva {
 /* nva-session.c */
 void nva_session_configure(struct nva *, struct nve *, const struct db_nve *);
 void nva_session_destroy(struct session *);
+void nva_session_disconnect(struct session *, const char *reason);
 void nva_session_event(struct nva *, struct loop_event *);
 void nva_session_dirty(struct session *);
 void nva_session_set_error(struct session *, const char *error);

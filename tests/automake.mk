@@ -26,6 +26,7 @@ TESTSUITE_AT = \
 	tests/sandbox-macros.at \
 	tests/system-macros.at \
 	tests/docs.at \
+	tests/fault.at \
 	tests/hvdb.at \
 	tests/lifecycle.at \
 	tests/loop.at \
