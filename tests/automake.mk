@@ -45,6 +45,7 @@ TESTSUITE_AT = \
 	tests/system-guest.at \
 	tests/system-kinds.at \
 	tests/system-move.at \
+	tests/system-random.at \
 	tests/system-traffic.at \
 	tests/system-trigger.at \
 	tests/trace.at \
@@ -88,6 +89,7 @@ $(srcdir)/tests/package.m4: $(top_srcdir)/configure.ac
 TESTSUITE_AT += tests/system-macros.at
 TESTSUITE_AT += tests/system-traffic.at
 EXTRA_DIST += tests/nva-relay.py
+EXTRA_DIST += tests/random-moves tests/random_scene.py tests/random_traffic.py
 
 # The tests with our own programs, but not those of Open vSwitch, in valgrind.
 # Each program is replaced by a script that runs the real one.
