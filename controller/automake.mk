@@ -10,6 +10,8 @@ controller_libnva_a_SOURCES = \
 	controller/cookie.h \
 	controller/db.c \
 	controller/db.h \
+	controller/fault.c \
+	controller/fault.h \
 	controller/flow-list.c \
 	controller/flow-list.h \
 	controller/flow-tables.c \

@@ -133,6 +133,8 @@ enum flow_priority {
  * answer goes to the controller or nowhere. */
 #define FLOW_NVA_MAC "02:4e:56:41:00:01"
 #define FLOW_NVA_LLA "fe80::4e:56ff:fe41:1"
+/* Broadcast and multicast, the above among it. */
+#define FLOW_GROUP_MACS "01:00:00:00:00:00/01:00:00:00:00:00"
 
 /* Ethernet type of the controller's own probes of the underlay (IEEE 802
  * local experimental EtherType 1). */

@@ -98,6 +98,9 @@ struct hvdb *hvdb_accept(struct loop_conn *conn, const struct hvdb_class *,
 /* Closes the session.  Must not be called from a callback of 'class'. */
 void hvdb_destroy(struct hvdb *);
 
+/* Drops the connection because of 'reason'; one of ours is tried again. */
+void hvdb_disconnect(struct hvdb *, const char *reason);
+
 /* Changes whom the callbacks tell, for a session whose hypervisor turned out
  * to be known. */
 void hvdb_set_aux(struct hvdb *, void *aux);

@@ -88,21 +88,14 @@ move_part_set__(struct move_part *part, bool after)
 }
 
 void
-move_part_unset__(struct move_part *part)
-{
-    ofsync_set(part->nve->ofsync, move_unit__(part->move), NULL);
-    ofsync_set(part->nve->ofsync, cookie_make(COOKIE_PROBE, part->move->id),
-               NULL);
-}
-
-void
 move_part_revert__(struct move_part *part)
 {
-    const struct move *move = part->move;
+    struct ofsync *os = part->nve->ofsync;
+    uint64_t id = part->move->id;
 
-    ofsync_delete_cookie(part->nve->ofsync,
-                         cookie_make(COOKIE_LEARNED, move->id), UINT8_MAX);
-    move_part_unset__(part);
+    ofsync_delete_cookie(os, cookie_make(COOKIE_LEARNED, id), UINT8_MAX);
+    ofsync_set(os, move_unit__(part->move), NULL);
+    ofsync_set(os, cookie_make(COOKIE_PROBE, id), NULL);
 }
 
 /* Parts. */

@@ -9,6 +9,9 @@
 
 #include "move.h"
 
+/* Tells the owner that 'point' has been reached, for tests. */
+void move_reached__(struct move *move, enum fault_point point);
+
 /* Feeds the procedure with 'event' and does what follows. */
 void move_step__(struct move *move, enum migration_event event,
                  long long int now, long long int wall);
@@ -40,9 +43,6 @@ void move_part_set__(struct move_part *part, bool after);
 
 /* Removes all traces of the move from the NVE of the part. */
 void move_part_revert__(struct move_part *part);
-
-/* Removes all that the NVE of the part has for the move itself. */
-void move_part_unset__(struct move_part *part);
 
 /* Adds a part, which the move owns. */
 struct move_part *move_part_add__(struct move *move, struct nve *nve);

@@ -23,6 +23,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include "fault.h"
 #include "migration.h"
 #include "openvswitch/list.h"
 #include "pipeline.h"
@@ -86,6 +87,9 @@ struct move_class {
     /* The new place is to be written to the database; answer with
      * move_recorded(). */
     void (*record)(struct move *, void *aux);
+
+    /* For tests: the move has reached 'point'.  May be null. */
+    void (*reached)(struct move *, enum fault_point point, void *aux);
 };
 
 /* The part of an NVE in a move. */

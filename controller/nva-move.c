@@ -206,9 +206,18 @@ mig_record(struct move *move, void *mig_)
     mig->recording = write_row(mig, NULL, NULL);
 }
 
+static void
+mig_reached(struct move *move OVS_UNUSED, enum fault_point point, void *mig_)
+{
+    struct mig *mig = mig_;
+
+    faults_reached(mig->nva->faults, point);
+}
+
 static const struct move_class move_class = {
     .changed = mig_changed,
     .record = mig_record,
+    .reached = mig_reached,
 };
 
 void
@@ -611,15 +620,27 @@ nva_mig_packet_in(struct nva *nva, struct nve *nve, uint64_t cookie,
     }
 }
 
+/* Returns true if 'nve' has been told to commit its part of 'move': what it
+ * has learned in the data path is not needed any more. */
+static bool
+is_told(const struct move *move, const struct nve *nve)
+{
+    return (nve == move->new_nve ? move->cut_new
+            : nve == move->old_nve ? move->cut_old
+            : move->cut_peers);
+}
+
 /* A comparison with 'nve' found a flow that was learned in the data path, or
  * that marks a commit: the move was cut over while we were away.  Returns
- * false if the flow belongs to no move. */
+ * false if the flow is not to stay: it belongs to no move, or to one whose
+ * commit has deleted it, or would have if the switch had not been away. */
 bool
 nva_mig_found(struct nva *nva, struct nve *nve, uint64_t cookie)
 {
     struct mig *mig = nva_mig_find(nva, cookie_id(cookie));
 
-    if (cookie_kind(cookie) != COOKIE_LEARNED || !mig || mig->over) {
+    if (cookie_kind(cookie) != COOKIE_LEARNED || !mig || mig->over
+        || (mig->move && is_told(mig->move, nve))) {
         return false;
     }
     VLOG_INFO("%s: %s has already switched", mig->port, nve->name);

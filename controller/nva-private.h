@@ -14,6 +14,7 @@
 
 #include "announcer.h"
 #include "db.h"
+#include "fault.h"
 #include "hvdb.h"
 #include "move.h"
 #include "neighbor.h"
@@ -112,6 +113,7 @@ struct nva {
     struct neighbors *neighbors;
     struct prober *prober;
     struct announcer *announcer;
+    struct faults *faults;      /* For tests; normally null. */
     struct wiring_config wiring;
     long long int drain_max_ms; /* See 'struct move_config'. */
     char *openflow_target;      /* What hypervisors shall connect to. */
@@ -140,6 +142,7 @@ struct nva {
 /* nva-session.c */
 void nva_session_configure(struct nva *, struct nve *, const struct db_nve *);
 void nva_session_destroy(struct session *);
+void nva_session_disconnect(struct session *, const char *reason);
 void nva_session_event(struct nva *, struct loop_event *);
 void nva_session_dirty(struct session *);
 void nva_session_set_error(struct session *, const char *error);

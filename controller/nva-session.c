@@ -152,6 +152,18 @@ nva_session_try_start(struct session *s)
     }
 }
 
+/* Drops both connections of 's', which are going to be made anew. */
+void
+nva_session_disconnect(struct session *s, const char *reason)
+{
+    if (s->db_peer) {
+        hvdb_disconnect(s->db_peer->hvdb, reason);
+    }
+    if (s->of_peer) {
+        ofconn_disconnect(s->of_peer->ofconn, reason);
+    }
+}
+
 static void
 stop(struct session *s)
 {

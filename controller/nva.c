@@ -66,6 +66,19 @@ member_changed(struct member *m, bool joined, void *nva_)
     nva_mig_member(nva, m, joined);
 }
 
+/* For 'nva->faults'. */
+static bool
+disconnect(const char *name, void *nva_)
+{
+    struct nva *nva = nva_;
+    struct nve *nve = topology_find_nve(&nva->topology, name);
+
+    if (nve) {
+        nva_session_disconnect(nve->session, "a test wants it");
+    }
+    return nve != NULL;
+}
+
 static char *
 start_listeners(struct nva *nva, const struct nva_config *config)
 {
@@ -115,6 +128,9 @@ nva_create(const struct nva_config *config, struct nva **nvap)
     nva->history = nva_history_create();
     nva->db = db_create(config->db, &nva_db_class, nva);
     nva_ctl_register(nva);
+    if (config->enable_faults) {
+        nva->faults = faults_create(disconnect, nva);
+    }
     error = start_listeners(nva, config);
     if (error) {
         nva_destroy(nva);
@@ -165,6 +181,7 @@ nva_destroy(struct nva *nva)
     announcer_destroy(nva->announcer);
     db_destroy(nva->db);
     loop_destroy(nva->loop);
+    faults_destroy(nva->faults);
     free(nva->openflow_target);
     free(nva->openflow_port);
     free(nva);

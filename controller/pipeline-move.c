@@ -229,10 +229,14 @@ pipeline_move_arm(const struct port *port, uint64_t id, const struct nve *new,
         put_learn_remote(&a, FLOW_PLACE_REMOTE, new, ip);
     }
 
+    /* Group addresses only, which are never redirected.  A late packet of the
+     * VM, for another one that moves away from 'new', comes from there, too.
+     * What the VM sends to a single address is followed by an announcement. */
     for (size_t i = 0; i < new->n_ips; i++) {
         ds_clear(&m);
         ds_put_format(&m, REG_ORIGIN"=%d,metadata=%"PRIu32
-                      ",dl_src="ETH_ADDR_FMT",%s=", FLOW_FROM_TUNNEL,
+                      ",dl_src="ETH_ADDR_FMT",dl_dst="FLOW_GROUP_MACS",%s=",
+                      FLOW_FROM_TUNNEL,
                       port->vn->vni, ETH_ADDR_ARGS(port->mac),
                       topology_is_ipv4(&new->ips[i])
                       ? "tun_src" : "tun_ipv6_src");

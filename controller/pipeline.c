@@ -132,7 +132,7 @@ add_defaults(struct flow_list *fl, uint64_t cookie)
           FLOW_TABLE_LOOKUP },
         { FLOW_TABLE_RESPONDER, FLOW_PRIO_DEFAULT, "", FLOW_TABLE_LOOKUP },
         { FLOW_TABLE_LOOKUP, FLOW_PRIO_NORMAL,
-          "dl_dst=01:00:00:00:00:00/01:00:00:00:00:00", FLOW_TABLE_FLOOD },
+          "dl_dst="FLOW_GROUP_MACS, FLOW_TABLE_FLOOD },
         { FLOW_TABLE_FLOOD, FLOW_PRIO_NORMAL, REG_ORIGIN"=1",
           FLOW_TABLE_FLOOD_LOCAL },
     };

@@ -31,6 +31,7 @@ TESTSUITE_AT = \
 	tests/docs.at \
 	tests/evacuate.at \
 	tests/history.at \
+	tests/fault.at \
 	tests/hvdb.at \
 	tests/lifecycle.at \
 	tests/loop.at \
@@ -57,6 +58,7 @@ TESTSUITE_AT = \
 	tests/system-move.at \
 	tests/system-probe.at \
 	tests/system-uplink.at \
+	tests/system-random.at \
 	tests/system-traffic.at \
 	tests/system-trigger.at \
 	tests/trace.at \
@@ -100,6 +102,7 @@ $(srcdir)/tests/package.m4: $(top_srcdir)/configure.ac
 TESTSUITE_AT += tests/system-macros.at
 TESTSUITE_AT += tests/system-traffic.at
 EXTRA_DIST += tests/nva-relay.py
+EXTRA_DIST += tests/random-moves tests/random_scene.py tests/random_traffic.py
 
 # The tests with our own programs, but not those of Open vSwitch, in valgrind.
 # Each program is replaced by a script that runs the real one.
