@@ -41,6 +41,7 @@ TESTSUITE_AT = \
 	tests/nva-ctl-refuse.at \
 	tests/nva-ctl-stats.at \
 	tests/nva-ctl.at \
+	tests/nva-qmp-migrate.at \
 	tests/nva-schema.at \
 	tests/ofsync-stage.at \
 	tests/ofsync.at \
@@ -63,6 +64,7 @@ TESTSUITE_AT = \
 	tests/wiring.at
 TESTSUITE = $(srcdir)/tests/testsuite
 EXTRA_DIST += $(TESTSUITE_AT) $(TESTSUITE) tests/package.m4 \
+	tests/fake-qmp.py \
 	tests/frames.py \
 	tests/hvdb-rubbish.py \
 	tests/lifecycle.py \
