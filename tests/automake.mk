@@ -21,6 +21,13 @@ check_PROGRAMS += tests/test-hvdb
 tests_test_hvdb_SOURCES = tests/test-hvdb.c
 tests_test_hvdb_LDADD = $(NVA_LDADD)
 
+# Runs in a guest that has no libraries, and at the guest's peer.
+check_PROGRAMS += tests/test-guest
+tests_test_guest_SOURCES = tests/test-guest.c
+tests_test_guest_CPPFLAGS = -D_GNU_SOURCE
+tests_test_guest_CFLAGS = $(WARNING_CFLAGS) -std=gnu11
+tests_test_guest_LDFLAGS = -static
+
 TESTSUITE_AT = \
 	tests/testsuite.at \
 	tests/move-macros.at \
@@ -42,6 +49,7 @@ TESTSUITE_AT = \
 	tests/nva-ctl-refuse.at \
 	tests/nva-ctl-stats.at \
 	tests/nva-ctl.at \
+	tests/nva-qmp-migrate.at \
 	tests/nva-schema.at \
 	tests/ofsync-stage.at \
 	tests/ofsync.at \
@@ -57,6 +65,7 @@ TESTSUITE_AT = \
 	tests/system-kinds.at \
 	tests/system-move.at \
 	tests/system-probe.at \
+	tests/system-qemu.at \
 	tests/system-uplink.at \
 	tests/system-random.at \
 	tests/system-traffic.at \
@@ -65,11 +74,14 @@ TESTSUITE_AT = \
 	tests/wiring.at
 TESTSUITE = $(srcdir)/tests/testsuite
 EXTRA_DIST += $(TESTSUITE_AT) $(TESTSUITE) tests/package.m4 \
+	tests/fake-qmp.py \
 	tests/frames.py \
 	tests/hvdb-rubbish.py \
 	tests/lifecycle.py \
 	tests/measure-moves \
-	tests/pipeline.expected
+	tests/pipeline.expected \
+	tests/qemu-guest \
+	tests/qemu-judge.py
 
 # The flows of a small scene, as they are meant to be.  After a wanted change
 # of the pipeline, run this and read the difference before committing it.
@@ -82,6 +94,12 @@ AUTOTEST_PATH = tests:controller:utilities
 
 check-local: all $(check_PROGRAMS) $(TESTSUITE)
 	$(SHELL) '$(TESTSUITE)' -C tests AUTOTEST_PATH='$(AUTOTEST_PATH)' $(TESTSUITEFLAGS)
+
+# What was downloaded stays until then.
+distclean-local: distclean-qemu-guest
+distclean-qemu-guest:
+	rm -rf tests/qemu-guest.d
+.PHONY: distclean-qemu-guest
 
 clean-local:
 	rm -rf tests/valgrind
