@@ -243,11 +243,12 @@ nva_write_port(struct nva *nva, const struct port *port)
         .nve = port->place.nve ? port->place.nve->name : NULL,
         .state = (port->move || port->closed ? "moving"
                   : port->place.nve ? "bound" : "unbound"),
-        .error = error,
         .n_spoofed = port->n_spoofed,
     };
-    char *error = nva_probe_get_error(port);
 
+    if (!error) {
+        error = nva_probe_get_error(port);
+    }
     status.error = error;
     db_write_port(nva->db, &port->uuid, &status);
     free(error);
