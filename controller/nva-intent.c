@@ -238,7 +238,8 @@ check_interfaces(const struct topology *t, const struct port *port)
 void
 nva_write_port(struct nva *nva, const struct port *port)
 {
-    char *error = check_interfaces(&nva->topology, port);
+    char *silent = nva_probe_get_error(port);
+    char *error = silent ? silent : check_interfaces(&nva->topology, port);
     struct db_port_status status = {
         .nve = port->place.nve ? port->place.nve->name : NULL,
         .state = (port->move || port->closed ? "moving"
@@ -246,9 +247,7 @@ nva_write_port(struct nva *nva, const struct port *port)
         .error = error,
         .n_spoofed = port->n_spoofed,
     };
-    char *error = nva_probe_get_error(port);
 
-    status.error = error;
     db_write_port(nva->db, &port->uuid, &status);
     free(error);
 }
