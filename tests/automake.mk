@@ -1,7 +1,5 @@
 check_PROGRAMS += tests/test-nva
 tests_test_nva_SOURCES = \
-	tests/fake-switch.c \
-	tests/fake-switch.h \
 	tests/test-announcer.c \
 	tests/test-migration.c \
 	tests/test-neighbor.c \
@@ -10,7 +8,9 @@ tests_test_nva_SOURCES = \
 	tests/test-ofsync.c \
 	tests/test-prober.c \
 	tests/test-trace.c \
-	tests/test-wiring.c
+	tests/test-wiring.c \
+	utilities/fake-switch.c \
+	utilities/fake-switch.h
 tests_test_nva_LDADD = $(NVA_LDADD)
 
 check_PROGRAMS += tests/test-loop
@@ -37,6 +37,7 @@ TESTSUITE_AT = \
 	tests/announcer.at \
 	tests/docs.at \
 	tests/evacuate.at \
+	tests/fakeswitch.at \
 	tests/history.at \
 	tests/fault.at \
 	tests/hvdb.at \
