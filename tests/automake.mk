@@ -77,6 +77,7 @@ TESTSUITE = $(srcdir)/tests/testsuite
 EXTRA_DIST += $(TESTSUITE_AT) $(TESTSUITE) tests/package.m4 \
 	tests/fake-qmp.py \
 	tests/frames.py \
+	tests/bench-control \
 	tests/hvdb-rubbish.py \
 	tests/lifecycle.py \
 	tests/measure-moves \
@@ -89,6 +90,11 @@ EXTRA_DIST += $(TESTSUITE_AT) $(TESTSUITE) tests/package.m4 \
 update-golden: tests/test-nva
 	tests/test-nva pipeline > $(srcdir)/tests/pipeline.expected
 .PHONY: update-golden
+
+# What the controller costs; see performance.rst.  BENCHFLAGS are arguments.
+bench: all
+	NVA_BUILD='$(abs_top_builddir)' $(PYTHON3) $(srcdir)/tests/bench-control $(BENCHFLAGS)
+.PHONY: bench
 DISTCLEANFILES += tests/atconfig tests/atlocal
 
 AUTOTEST_PATH = tests:controller:utilities
