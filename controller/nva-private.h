@@ -97,6 +97,7 @@ struct mig {
     bool trigger;               /* Found cut over, see nva-move.c. */
     bool started;               /* It has or had a move. */
     bool over;                  /* To be freed. */
+    bool dirty;                 /* Wants a look. */
     uint64_t recording;         /* Sequence number of db.h, or 0. */
     struct probe *probe;        /* While the VM is asked where it is. */
     unsigned int n_probes;      /* Sent by probes that are over. */
@@ -173,6 +174,7 @@ void nva_rebind(struct nva *, struct port *);
 void nva_write_port(struct nva *, const struct port *);
 
 /* nva-move.c */
+void nva_mig_dirty(struct mig *);
 void nva_mig_row(struct nva *, const struct db_migration *);
 void nva_mig_deleted(struct nva *, const struct uuid *);
 void nva_mig_cancel(struct nva *, const struct uuid *);
