@@ -122,6 +122,7 @@ struct nva {
     bool active_here;           /* We hold the database's lock. */
 
     struct ovs_list peers;      /* Contains "struct peer"s. */
+    bool has_dead_peers;        /* Some are 'dead'. */
     struct ovs_list dirty_sessions;
     struct hmap migs;
     struct ovs_list active;     /* Those with a move. */
