@@ -19,7 +19,6 @@
 #include "uuid.h"
 
 VLOG_DEFINE_THIS_MODULE(db);
-
 COVERAGE_DEFINE(db_txn);
 COVERAGE_DEFINE(db_txn_again);
 
@@ -31,8 +30,7 @@ enum write_type {
     WRITE_NVE_CFG,
     WRITE_EVACUATION,
     WRITE_ADD_NVE,
-    WRITE_ADD_MIGRATION,
-    WRITE_DELETE_MIGRATION
+    WRITE_ADD_MIGRATION, WRITE_DELETE_MIGRATION
 };
 
 /* A row's status that is not in the database yet. */
@@ -98,7 +96,9 @@ db_destroy(struct db *db)
     struct write *w;
 
     if (db) {
-        ovsdb_idl_txn_destroy(db->txn);
+        if (db->txn) {
+            ovsdb_idl_txn_destroy(db->txn);
+        }
         HMAP_FOR_EACH_POP (w, node, &db->pending) {
             free_write(w);
         }

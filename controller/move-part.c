@@ -82,6 +82,7 @@ move_part_set__(struct move_part *part, bool after)
 {
     struct flow_list *fl = part_list(part, after);
 
+    part->confirmed = false;
     ofsync_set(part->nve->ofsync, move_unit__(part->move), fl);
     flow_list_unref(fl);
     set_answers(part);
@@ -142,16 +143,22 @@ move_is_connected__(const struct nve *nve)
 /* Returns true if 'part' is prepared as far as it can be: a peer that is away
  * holds up nobody, the new NVE must be there. */
 bool
-move_part_is_ready__(const struct move_part *part)
+move_part_is_ready__(struct move_part *part)
 {
     const struct move *move = part->move;
 
     if (!move_is_connected__(part->nve)) {
+        part->confirmed = false;
         return part != move->new_part;
     }
-    if (part->outdated
-        || ofsync_stage_get_state(part->stage) != OFSYNC_STAGE_STAGED
-        || !ofsync_is_confirmed(part->nve->ofsync)) {
+
+    /* What is changed at the NVE afterwards is not of this move; where many
+     * moves are under way, there is always something to be confirmed. */
+    if (ofsync_is_confirmed(part->nve->ofsync)) {
+        part->confirmed = true;
+    }
+    if (part->outdated || !part->confirmed
+        || ofsync_stage_get_state(part->stage) != OFSYNC_STAGE_STAGED) {
         return false;
     }
     return (part == move->new_part

@@ -101,6 +101,7 @@ struct move_part {
     struct ofsync_stage *stage;
     long long int staged_at;    /* For staging afresh before it expires. */
     bool outdated;              /* What it staged is not what it needs. */
+    bool confirmed;             /* Its NVE has what prepares it. */
     bool ready;                 /* Prepared, staged and reachable. */
     bool committed;
 };

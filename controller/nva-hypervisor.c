@@ -384,7 +384,7 @@ hv_lost(struct hvdb *hvdb OVS_UNUSED, const char *reason, void *peer_)
     struct session *s = peer->session;
 
     if (!s) {
-        peer->dead = true;
+        nva_peer_kill(peer);
         return;
     }
     VLOG_INFO("%s: lost its database: %s", s->nve->name, reason);

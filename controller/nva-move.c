@@ -136,6 +136,13 @@ free_mig(struct mig *mig)
     free(mig);
 }
 
+/* Has nva_migs_run() look at 'mig'. */
+void
+nva_mig_dirty(struct mig *mig)
+{
+    mig->dirty = mig->nva->migs_dirty = true;
+}
+
 /* 'mig' becomes history. */
 static void
 set_over(struct mig *mig)
@@ -144,7 +151,7 @@ set_over(struct mig *mig)
         nva_announce_stop(mig);
         mig->over = true;
         mig->nva->n_starting -= !mig->started;
-        mig->nva->migs_dirty = true;
+        nva_mig_dirty(mig);
     }
 }
 
@@ -185,7 +192,7 @@ mig_changed(struct move *move, void *mig_)
 {
     struct mig *mig = mig_;
 
-    mig->nva->migs_dirty = true;
+    nva_mig_dirty(mig);
     nva_probe_update(mig, move);
     nva_announce_update(mig, move);
     if (migration_is_over(&move->migration)) {
@@ -287,7 +294,7 @@ start_move(struct mig *mig, struct port *port, struct nve *nve, bool is_cut)
                             &config, clock_msec(), mig->requested);
     ovs_list_push_back(&nva->active, &mig->active_node);
     nva_write_port(nva, port);
-    nva->migs_dirty = true;
+    nva_mig_dirty(mig);
 }
 
 static void
@@ -501,7 +508,7 @@ nva_mig_row(struct nva *nva, const struct db_migration *row)
     if (!mig->over && !mig->move && strcmp(mig->new_nve, row->new_nve)) {
         free(mig->new_nve);
         mig->new_nve = xstrdup(row->new_nve);
-        mig->nva->migs_dirty = true;
+        nva_mig_dirty(mig);
     }
     if (!mig->over) {
         handle_request(mig, row->request);
@@ -580,7 +587,7 @@ nva_mig_try(struct nva *nva, const char *port_name)
     if (nva->n_starting) {
         HMAP_FOR_EACH (mig, node, &nva->migs) {
             if (!mig->move && is_word(mig->port, port_name)) {
-                nva->migs_dirty = true;
+                nva_mig_dirty(mig);
             }
         }
     }
@@ -645,7 +652,7 @@ nva_mig_found(struct nva *nva, struct nve *nve, uint64_t cookie)
     }
     VLOG_INFO("%s: %s has already switched", mig->port, nve->name);
     mig->trigger = true;
-    nva->migs_dirty = true;
+    nva_mig_dirty(mig);
     return true;
 }
 
@@ -666,11 +673,14 @@ go_on(struct mig *mig, long long int now)
     }
 }
 
-/* Looks after 'mig'.  Its row is written only if something has 'changed', for
+/* Looks after 'mig'.  Its row is written only if something has changed, for
  * else there would be something to write each time. */
 static void
-mig_run(struct mig *mig, bool changed, long long int now)
+mig_run(struct mig *mig, long long int now)
 {
+    bool changed = mig->dirty;
+
+    mig->dirty = false;
     if (!mig->move && !mig->over) {
         try_start(mig);
     }
@@ -679,7 +689,7 @@ mig_run(struct mig *mig, bool changed, long long int now)
         go_on(mig, now);
     }
     run_request(mig);
-    if (mig->move && (changed || mig->nva->migs_dirty)) {
+    if (mig->move && (changed || mig->dirty)) {
         write_row(mig, NULL, NULL);
     }
     if (mig->over) {
@@ -715,11 +725,12 @@ nva_migs_run(struct nva *nva, long long int now)
         move_run(mig->move, now, clock_wall_usec());
     }
     if (nva->migs_dirty || nva->n_starting) {
-        bool changed = nva->migs_dirty;
-
         nva->migs_dirty = false;
         HMAP_FOR_EACH_SAFE (mig, node, &nva->migs) {
-            mig_run(mig, changed, now);
+            /* One without a move may wait for anything. */
+            if (mig->dirty || !mig->move) {
+                mig_run(mig, now);
+            }
         }
     }
 }

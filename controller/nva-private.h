@@ -97,6 +97,7 @@ struct mig {
     bool trigger;               /* Found cut over, see nva-move.c. */
     bool started;               /* It has or had a move. */
     bool over;                  /* To be freed. */
+    bool dirty;                 /* Wants a look. */
     uint64_t recording;         /* Sequence number of db.h, or 0. */
     struct probe *probe;        /* While the VM is asked where it is. */
     unsigned int n_probes;      /* Sent by probes that are over. */
@@ -121,6 +122,7 @@ struct nva {
     bool active_here;           /* We hold the database's lock. */
 
     struct ovs_list peers;      /* Contains "struct peer"s. */
+    bool has_dead_peers;        /* Some are 'dead'. */
     struct ovs_list dirty_sessions;
     struct hmap migs;
     struct ovs_list active;     /* Those with a move. */
@@ -173,6 +175,7 @@ void nva_rebind(struct nva *, struct port *);
 void nva_write_port(struct nva *, const struct port *);
 
 /* nva-move.c */
+void nva_mig_dirty(struct mig *);
 void nva_mig_row(struct nva *, const struct db_migration *);
 void nva_mig_deleted(struct nva *, const struct uuid *);
 void nva_mig_cancel(struct nva *, const struct uuid *);

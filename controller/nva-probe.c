@@ -149,7 +149,7 @@ probe_changed(void *mig_, void *nva_)
         VLOG_INFO("%s answers again", port->name);
     }
     nva_write_port(nva, port);
-    nva->migs_dirty = true;
+    nva_mig_dirty(mig);
 }
 
 const struct prober_class nva_prober_class = {

@@ -113,7 +113,7 @@ void
 nva_peer_kill(struct peer *peer)
 {
     if (peer) {
-        peer->dead = true;
+        peer->dead = peer->nva->has_dead_peers = true;
         peer->session = NULL;
     }
 }
@@ -259,7 +259,7 @@ of_down(struct ofconn *oc OVS_UNUSED, const char *reason, void *peer_)
 
     peer->datapath_id = 0;
     if (!s) {
-        peer->dead = true;
+        nva_peer_kill(peer);
         return;
     }
     if (s->up) {
@@ -607,9 +607,12 @@ nva_sessions_run(struct nva *nva, long long int now)
             s->dirty = false;
         }
     }
-    LIST_FOR_EACH_SAFE (peer, node, &nva->peers) {
-        if (peer->dead) {
-            nva_peer_destroy(peer);
+    if (nva->has_dead_peers) {
+        nva->has_dead_peers = false;
+        LIST_FOR_EACH_SAFE (peer, node, &nva->peers) {
+            if (peer->dead) {
+                nva_peer_destroy(peer);
+            }
         }
     }
 }

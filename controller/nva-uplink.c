@@ -158,7 +158,7 @@ nva_announce_stop(struct mig *mig)
         mig->n_announced = announcer_count(mig->announcement);
         announcer_stop(mig->nva->announcer, mig->announcement);
         mig->announcement = NULL;
-        mig->nva->migs_dirty = true;
+        nva_mig_dirty(mig);
     }
     if (mig->move) {
         mig->move->announcing = false;

@@ -1,7 +1,5 @@
 check_PROGRAMS += tests/test-nva
 tests_test_nva_SOURCES = \
-	tests/fake-switch.c \
-	tests/fake-switch.h \
 	tests/test-announcer.c \
 	tests/test-migration.c \
 	tests/test-neighbor.c \
@@ -10,7 +8,9 @@ tests_test_nva_SOURCES = \
 	tests/test-ofsync.c \
 	tests/test-prober.c \
 	tests/test-trace.c \
-	tests/test-wiring.c
+	tests/test-wiring.c \
+	utilities/fake-switch.c \
+	utilities/fake-switch.h
 tests_test_nva_LDADD = $(NVA_LDADD)
 
 check_PROGRAMS += tests/test-loop
@@ -37,6 +37,7 @@ TESTSUITE_AT = \
 	tests/announcer.at \
 	tests/docs.at \
 	tests/evacuate.at \
+	tests/fakeswitch.at \
 	tests/history.at \
 	tests/fault.at \
 	tests/hvdb.at \
@@ -76,6 +77,7 @@ TESTSUITE = $(srcdir)/tests/testsuite
 EXTRA_DIST += $(TESTSUITE_AT) $(TESTSUITE) tests/package.m4 \
 	tests/fake-qmp.py \
 	tests/frames.py \
+	tests/bench-control \
 	tests/hvdb-rubbish.py \
 	tests/lifecycle.py \
 	tests/measure-moves \
@@ -88,6 +90,11 @@ EXTRA_DIST += $(TESTSUITE_AT) $(TESTSUITE) tests/package.m4 \
 update-golden: tests/test-nva
 	tests/test-nva pipeline > $(srcdir)/tests/pipeline.expected
 .PHONY: update-golden
+
+# What the controller costs; see performance.rst.  BENCHFLAGS are arguments.
+bench: all
+	NVA_BUILD='$(abs_top_builddir)' $(PYTHON3) $(srcdir)/tests/bench-control $(BENCHFLAGS)
+.PHONY: bench
 DISTCLEANFILES += tests/atconfig tests/atlocal
 
 AUTOTEST_PATH = tests:controller:utilities

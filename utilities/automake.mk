@@ -44,6 +44,17 @@ utilities_nva_qmp_migrate_CFLAGS = $(AM_CFLAGS) $(LIBEVENT_CFLAGS) \
 	$(JSON_C_CFLAGS)
 utilities_nva_qmp_migrate_LDADD = $(LIBEVENT_LIBS) $(JSON_C_LIBS)
 dist_man_MANS += utilities/nva-qmp-migrate.8
+# Plays hypervisors.  It is for measuring and not installed.
+noinst_PROGRAMS += utilities/nva-fakeswitch
+utilities_nva_fakeswitch_SOURCES = \
+	utilities/fake-nve.c \
+	utilities/fake-nve.h \
+	utilities/fake-ovsdb.c \
+	utilities/fake-ovsdb.h \
+	utilities/fake-switch.c \
+	utilities/fake-switch.h \
+	utilities/nva-fakeswitch.c
+utilities_nva_fakeswitch_LDADD = $(NVA_LDADD)
 
 bin_SCRIPTS += utilities/nva-sandbox
 EXTRA_DIST += utilities/nva-sandbox

@@ -5,7 +5,8 @@
 #define FAKE_SWITCH_H 1
 
 /* The part of Open vSwitch that an ofsync talks to: flows, bundles, meters,
- * their statistics, and errors on demand.
+ * their statistics, and errors on demand.  Tests drive it by hand,
+ * nva-fakeswitch through connections.
  *
  * Messages are carried out when they are sent; the answers wait until
  * fake_switch_answer(). */
@@ -15,9 +16,11 @@
 #include "openvswitch/hmap.h"
 #include "openvswitch/list.h"
 #include "openvswitch/ofp-errors.h"
+#include "openvswitch/ofp-msgs.h"
 #include "svec.h"
 
 struct ds;
+struct flow_entry;
 struct ofpbuf;
 struct ofsync;
 
@@ -38,10 +41,16 @@ struct fake_switch {
     struct svec adds;           /* Lines of the log that will be sorted. */
     struct fake_switch_fault fault;
     unsigned int n_flow_mods;   /* How many have arrived. */
+    unsigned int n_bundles;     /* How many have been opened, */
+    unsigned int n_commits;     /* and committed. */
+    unsigned int n_dumps;       /* How often all flows have been asked for. */
 };
 
 void fake_switch_init(struct fake_switch *);
 void fake_switch_uninit(struct fake_switch *);
+
+/* Returns true if a fake switch knows messages of this type. */
+bool fake_switch_knows(enum ofptype);
 
 /* Carries out 'msg' and frees it. */
 void fake_switch_receive(struct fake_switch *, struct ofpbuf *msg);
@@ -55,6 +64,13 @@ void fake_switch_disconnect(struct fake_switch *);
 
 /* All bundles that have not been committed expire. */
 void fake_switch_expire(struct fake_switch *);
+
+/* Returns the first flow in 'table' for which 'matches' returns true, or
+ * null. */
+const struct flow_entry *fake_switch_find(
+    const struct fake_switch *, uint8_t table,
+    bool (*matches)(const struct flow_entry *, const void *aux),
+    const void *aux);
 
 /* Adds a flow in ovs-ofctl syntax behind the controller's back. */
 void fake_switch_add_flow(struct fake_switch *, const char *flow);

@@ -250,7 +250,6 @@ handle_flow_mod(struct fake_switch *sw, const struct ofp_header *oh, bool dry)
                                     &ofpacts, OFPP_MAX, 255);
     ovs_assert(!error);
     if (dry) {
-        sw->n_flow_mods++;
         log_flow_mod(sw, &fm);
     } else if (fm.command == OFPFC_ADD) {
         add_flow(sw, &fm);
@@ -288,6 +287,7 @@ open_bundle(struct fake_switch *sw, uint32_t id, const struct ofp_header *oh)
 {
     struct fake_bundle *b = xzalloc(sizeof *b);
 
+    sw->n_bundles++;
     b->id = id;
     b->open = ofpbuf_clone_data(oh, ntohs(oh->length));
     ovs_list_init(&b->msgs);
@@ -313,6 +313,7 @@ commit_bundle(struct fake_switch *sw, struct fake_bundle *b)
         handle_flow_mod(sw, msg->data, false);
     }
     free_bundle(sw, b);
+    sw->n_commits++;
     return 0;
 }
 
@@ -368,7 +369,10 @@ handle_bundle_add(struct fake_switch *sw, const struct ofp_header *oh)
     b = find_bundle(sw, bam.bundle_id);
     ovs_assert(b && !b->closed);
 
-    handle_flow_mod(sw, bam.msg, true);
+    sw->n_flow_mods++;
+    if (sw->log) {
+        handle_flow_mod(sw, bam.msg, true);
+    }
     error = take_fault(&sw->fault.add);
     if (error) {
         /* Like Open vSwitch: the rest of the bundle lives on. */
@@ -533,6 +537,7 @@ handle_stats(struct fake_switch *sw, enum ofptype type,
         reply_error(sw, error, oh);
     } else if (type == OFPTYPE_FLOW_STATS_REQUEST) {
         put_log(sw, "dump flows");
+        sw->n_dumps++;
         reply_flows(sw, oh);
     } else if (type == OFPTYPE_METER_STATS_REQUEST) {
         put_log(sw, "count");
@@ -546,6 +551,19 @@ handle_stats(struct fake_switch *sw, enum ofptype type,
     }
 }
 
+bool
+fake_switch_knows(enum ofptype type)
+{
+    return (type == OFPTYPE_BUNDLE_CONTROL
+            || type == OFPTYPE_BUNDLE_ADD_MESSAGE
+            || type == OFPTYPE_METER_MOD
+            || type == OFPTYPE_BARRIER_REQUEST
+            || type == OFPTYPE_FLOW_STATS_REQUEST
+            || type == OFPTYPE_METER_STATS_REQUEST
+            || type == OFPTYPE_PORT_STATS_REQUEST
+            || type == OFPTYPE_METER_CONFIG_STATS_REQUEST);
+}
+
 void
 fake_switch_receive(struct fake_switch *sw, struct ofpbuf *msg)
 {
@@ -553,7 +571,7 @@ fake_switch_receive(struct fake_switch *sw, struct ofpbuf *msg)
     enum ofptype type;
 
     ofpmsg_update_length(msg);
-    ovs_assert(!ofptype_decode(&type, oh));
+    ovs_assert(!ofptype_decode(&type, oh) && fake_switch_knows(type));
     if (type == OFPTYPE_BUNDLE_CONTROL) {
         handle_bundle_control(sw, oh);
     } else if (type == OFPTYPE_BUNDLE_ADD_MESSAGE) {
@@ -564,10 +582,6 @@ fake_switch_receive(struct fake_switch *sw, struct ofpbuf *msg)
         put_log(sw, "barrier");
         reply(sw, ofpraw_alloc_reply(OFPRAW_OFPT11_BARRIER_REPLY, oh, 0));
     } else {
-        ovs_assert(type == OFPTYPE_FLOW_STATS_REQUEST
-                   || type == OFPTYPE_METER_STATS_REQUEST
-                   || type == OFPTYPE_PORT_STATS_REQUEST
-                   || type == OFPTYPE_METER_CONFIG_STATS_REQUEST);
         handle_stats(sw, type, oh);
     }
     ofpbuf_delete(msg);
@@ -588,6 +602,21 @@ fake_switch_answer(struct fake_switch *sw, struct ofsync *os)
         ofpbuf_delete(msg);
     }
     return true;
+}
+
+const struct flow_entry *
+fake_switch_find(const struct fake_switch *sw, uint8_t table,
+                 bool (*matches)(const struct flow_entry *, const void *aux),
+                 const void *aux)
+{
+    const struct fake_flow *f;
+
+    HMAP_FOR_EACH (f, node, &sw->flows) {
+        if (f->fe.table == table && matches(&f->fe, aux)) {
+            return &f->fe;
+        }
+    }
+    return NULL;
 }
 
 /* For tests. */
