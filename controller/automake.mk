@@ -20,6 +20,8 @@ controller_libnva_a_SOURCES = \
 	controller/hvdb-view.h \
 	controller/hvdb.c \
 	controller/hvdb.h \
+	controller/igmp.c \
+	controller/igmp.h \
 	controller/loop-framer.c \
 	controller/loop-framer.h \
 	controller/loop-pulse.c \
@@ -34,6 +36,8 @@ controller_libnva_a_SOURCES = \
 	controller/loop-tls.h \
 	controller/loop.c \
 	controller/loop.h \
+	controller/mcast.c \
+	controller/mcast.h \
 	controller/migration.c \
 	controller/migration.h \
 	controller/move-drain.c \
@@ -64,6 +68,7 @@ controller_libnva_a_SOURCES = \
 	controller/ofsync.h \
 	controller/ovsdb-replica.c \
 	controller/ovsdb-replica.h \
+	controller/pipeline-flood.c \
 	controller/pipeline-move.c \
 	controller/pipeline-private.h \
 	controller/pipeline.c \

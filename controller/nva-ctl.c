@@ -9,6 +9,7 @@
 
 #include "clock.h"
 #include "cookie.h"
+#include "mcast.h"
 #include "openvswitch/dynamic-string.h"
 #include "trace.h"
 #include "unixctl.h"
@@ -96,6 +97,7 @@ explain_object(const struct nva *nva, uint64_t cookie, struct ds *s)
     const struct vn *vn;
     const struct port *port;
     const struct mig *mig;
+    const struct mcast_group *group;
 
     switch (cookie_kind(cookie)) {
     case COOKIE_NVE:
@@ -138,6 +140,17 @@ explain_object(const struct nva *nva, uint64_t cookie, struct ds *s)
             ds_put_cstr(s, ": migration (over)");
         }
         break;
+    case COOKIE_GROUP_LOCAL:
+    case COOKIE_GROUP_REMOTE:
+        group = mcast_find_by_id(&nva->topology, id);
+        if (group) {
+            ds_put_cstr(s, ": multicast group ");
+            mcast_format_group(group, s);
+            ds_put_format(s, " of %s", group->vn->name);
+        } else {
+            ds_put_cstr(s, ": multicast group (gone)");
+        }
+        break;
     default:
         break;
     }
@@ -169,10 +182,12 @@ explain(struct unixctl_conn *conn, int argc OVS_UNUSED, const char *argv[],
     }
     ds_put_cstr(&s, kind);
     explain_object(nva, cookie, &s);
-    ds_put_format(&s, "\n%s\nrow: table %s, UUID %08"PRIx64"-%04"PRIx64
-                  "...\n", meanings[cookie_kind(cookie)],
-                  cookie_table(cookie), cookie_id(cookie) >> 16,
-                  cookie_id(cookie) & 0xffff);
+    ds_put_format(&s, "\n%s\n", meanings[cookie_kind(cookie)]);
+    if (cookie_table(cookie)) {
+        ds_put_format(&s, "row: table %s, UUID %08"PRIx64"-%04"PRIx64"...\n",
+                      cookie_table(cookie), cookie_id(cookie) >> 16,
+                      cookie_id(cookie) & 0xffff);
+    }
     unixctl_command_reply(conn, ds_cstr(&s));
     ds_destroy(&s);
 }

@@ -2,6 +2,7 @@ check_PROGRAMS += tests/test-nva
 tests_test_nva_SOURCES = \
 	tests/fake-switch.c \
 	tests/fake-switch.h \
+	tests/test-mcast.c \
 	tests/test-migration.c \
 	tests/test-neighbor.c \
 	tests/test-nva.c \
@@ -31,6 +32,7 @@ TESTSUITE_AT = \
 	tests/hvdb.at \
 	tests/lifecycle.at \
 	tests/loop.at \
+	tests/mcast.at \
 	tests/migration.at \
 	tests/neighbor.at \
 	tests/nva-ctl-evacuate.at \
