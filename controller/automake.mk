@@ -54,6 +54,7 @@ controller_libnva_a_SOURCES = \
 	controller/nva-history.c \
 	controller/nva-hypervisor.c \
 	controller/nva-intent.c \
+	controller/nva-mcast.c \
 	controller/nva-move.c \
 	controller/nva-private.h \
 	controller/nva-session.c \

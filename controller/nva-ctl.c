@@ -9,7 +9,6 @@
 
 #include "clock.h"
 #include "cookie.h"
-#include "mcast.h"
 #include "openvswitch/dynamic-string.h"
 #include "trace.h"
 #include "unixctl.h"
@@ -210,6 +209,28 @@ flows(struct unixctl_conn *conn, int argc OVS_UNUSED, const char *argv[],
 }
 
 static void
+groups(struct unixctl_conn *conn, int argc, const char *argv[], void *nva_)
+{
+    struct nva *nva = nva_;
+    struct ds s = DS_EMPTY_INITIALIZER;
+    bool found = argc < 2;
+    const struct vn *vn;
+
+    HMAP_FOR_EACH (vn, name_node, &nva->topology.vns) {
+        if (argc < 2 || !strcmp(vn->name, argv[1])) {
+            nva_mcast_format(vn, &s, clock_msec());
+            found = true;
+        }
+    }
+    if (found) {
+        unixctl_command_reply(conn, ds_cstr(&s));
+    } else {
+        unixctl_command_reply_error(conn, "no such virtual network");
+    }
+    ds_destroy(&s);
+}
+
+static void
 trace(struct unixctl_conn *conn, int argc OVS_UNUSED, const char *argv[],
       void *nva_)
 {
@@ -238,6 +259,7 @@ nva_ctl_register(struct nva *nva)
     unixctl_command_register("nva/status", "", 0, 0, status, nva);
     unixctl_command_register("nva/recompute", "", 0, 0, recompute, nva);
     unixctl_command_register("nva/explain", "COOKIE", 1, 1, explain, nva);
+    unixctl_command_register("nva/groups", "[VN]", 0, 1, groups, nva);
     unixctl_command_register("nva/trace", "PORT MICROFLOW", 2, 2, trace, nva);
     unixctl_command_register("nva/flows", "NVE", 1, 1, flows, nva);
 }

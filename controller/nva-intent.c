@@ -18,6 +18,7 @@ VLOG_DEFINE_THIS_MODULE(intent);
 #define RESPONDER_RATE 100
 #define RESPONDER_BURST 50
 #define PACKET_IN_RATE 1000
+#define MULTICAST_GROUPS 64
 
 static struct nva *
 nva_from(void *aux)
@@ -146,6 +147,10 @@ on_vn(const struct db_vn *row, void *nva_)
     int burst = smap_get_int(row->options, "responder_burst",
                              RESPONDER_BURST);
     bool flood = !strcmp(unknown, "flood");
+    const char *multicast = smap_get_def(row->options, "multicast", "snoop");
+    bool snoop = strcmp(multicast, "flood");
+    int max_groups = smap_get_int(row->options, "multicast_groups",
+                                  MULTICAST_GROUPS);
 
     if (!flood && strcmp(unknown, "drop")) {
         db_write_vn_error(nva->db, &row->uuid,
@@ -157,6 +162,14 @@ on_vn(const struct db_vn *row, void *nva_)
                           "options:responder_burst at least 1");
         rate = RESPONDER_RATE;
         burst = RESPONDER_BURST;
+    } else if (snoop && strcmp(multicast, "snoop")) {
+        db_write_vn_error(nva->db, &row->uuid,
+                          "options:multicast must be snoop or flood; using "
+                          "snoop");
+    } else if (max_groups < 1) {
+        db_write_vn_error(nva->db, &row->uuid,
+                          "options:multicast_groups must be at least 1");
+        max_groups = MULTICAST_GROUPS;
     } else {
         db_write_vn_error(nva->db, &row->uuid, NULL);
     }
@@ -165,19 +178,23 @@ on_vn(const struct db_vn *row, void *nva_)
         vn = topology_add_vn(&nva->topology, row->name, id);
     } else if (vn->vni == row->vni && vn->flood_unknown == flood
                && vn->responder_rate == rate
-               && vn->responder_burst == burst) {
+               && vn->responder_burst == burst && vn->snoop == snoop
+               && vn->max_groups == max_groups) {
         return;
     }
     vn->vni = row->vni;
     vn->flood_unknown = flood;
     vn->responder_rate = rate;
     vn->responder_burst = burst;
+    vn->snoop = snoop;
+    vn->max_groups = max_groups;
     wiring_vn_changed(&nva->topology, vn);
     HMAP_FOR_EACH (port, vn_node, &vn->ports) {
         if (port->move) {
             move_refresh(port->move);
         }
     }
+    nva_mcast_vn_changed(nva, vn);
 }
 
 static void
@@ -185,6 +202,7 @@ remove_port(struct nva *nva, struct port *port)
 {
     nva_evacuate_port_gone(nva, port);
     nva_mig_port_gone(nva, port);
+    nva_mcast_port_gone(nva, port);
     wiring_port_removed(&nva->topology, port);
     topology_remove_port(&nva->topology, port);
 }
@@ -278,6 +296,7 @@ nva_rebind(struct nva *nva, struct port *port)
         wiring_port_changed(&nva->topology, port);
     }
     nva_evacuate_port_changed(nva, port);
+    nva_mcast_query(nva, port, true);
 }
 
 /* Parses the addresses of 'row' into 'mac' and '*ips', which the caller must

@@ -51,6 +51,7 @@ TESTSUITE_AT = \
 	tests/system-failure.at \
 	tests/system-guest.at \
 	tests/system-kinds.at \
+	tests/system-mcast.at \
 	tests/system-move.at \
 	tests/system-traffic.at \
 	tests/system-trigger.at \
@@ -94,7 +95,7 @@ $(srcdir)/tests/package.m4: $(top_srcdir)/configure.ac
 # The system layer.
 TESTSUITE_AT += tests/system-macros.at
 TESTSUITE_AT += tests/system-traffic.at
-EXTRA_DIST += tests/nva-relay.py
+EXTRA_DIST += tests/nva-multicast.py tests/nva-relay.py
 
 # The tests with our own programs, but not those of Open vSwitch, in valgrind.
 # Each program is replaced by a script that runs the real one.

@@ -253,7 +253,7 @@ cmd_vn_list(struct ctl_context *ctx)
 /* vn-set-option */
 
 enum { OPT_UNKNOWN_UNICAST, OPT_RESPONDER_RATE, OPT_RESPONDER_BURST,
-       N_VN_OPTS };
+       OPT_MULTICAST, OPT_MULTICAST_GROUPS, N_VN_OPTS };
 
 static void
 pre_vn_set_option(struct ctl_context *ctx)
@@ -286,6 +286,8 @@ cmd_vn_set_option(struct ctl_context *ctx)
         },
         [OPT_RESPONDER_RATE] = { "responder_rate", NULL, "", false, true },
         [OPT_RESPONDER_BURST] = { "responder_burst", NULL, "", false, true },
+        [OPT_MULTICAST] = { "multicast", "snoop,flood", "", false, true },
+        [OPT_MULTICAST_GROUPS] = { "multicast_groups", NULL, "", false, true },
     };
     const struct nvarec_virtual_network *vn;
 
@@ -293,7 +295,8 @@ cmd_vn_set_option(struct ctl_context *ctx)
     if (!vn
         || !nva_ctl_take_opts(ctx, 2, opts, N_VN_OPTS, NULL)
         || !check_number(ctx, &opts[OPT_RESPONDER_RATE])
-        || !check_number(ctx, &opts[OPT_RESPONDER_BURST])) {
+        || !check_number(ctx, &opts[OPT_RESPONDER_BURST])
+        || !check_number(ctx, &opts[OPT_MULTICAST_GROUPS])) {
         return;
     }
     for (size_t i = 0; i < N_VN_OPTS; i++) {
