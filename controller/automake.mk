@@ -2,12 +2,16 @@
 # exactly what the daemon links.
 noinst_LIBRARIES += controller/libnva.a
 controller_libnva_a_SOURCES = \
+	controller/announcer.c \
+	controller/announcer.h \
 	controller/clock.c \
 	controller/clock.h \
 	controller/cookie.c \
 	controller/cookie.h \
 	controller/db.c \
 	controller/db.h \
+	controller/fault.c \
+	controller/fault.h \
 	controller/flow-list.c \
 	controller/flow-list.h \
 	controller/flow-tables.c \
@@ -57,7 +61,9 @@ controller_libnva_a_SOURCES = \
 	controller/nva-mcast.c \
 	controller/nva-move.c \
 	controller/nva-private.h \
+	controller/nva-probe.c \
 	controller/nva-session.c \
+	controller/nva-uplink.c \
 	controller/nva.c \
 	controller/nva.h \
 	controller/ofconn.c \
@@ -69,11 +75,16 @@ controller_libnva_a_SOURCES = \
 	controller/ofsync.h \
 	controller/ovsdb-replica.c \
 	controller/ovsdb-replica.h \
+	controller/packet-out.c \
+	controller/packet-out.h \
 	controller/pipeline-flood.c \
 	controller/pipeline-move.c \
 	controller/pipeline-private.h \
+	controller/pipeline-uplink.c \
 	controller/pipeline.c \
 	controller/pipeline.h \
+	controller/prober.c \
+	controller/prober.h \
 	controller/topology.c \
 	controller/topology.h \
 	controller/trace.c \

@@ -34,9 +34,14 @@ struct uuid;
            "packets, the mark of the commit.")                              \
     COOKIE(DENIED, 8, "denied", "NVE",                                      \
            "Reports of what port security denies.")                         \
-    COOKIE(GROUP_LOCAL, 9, "group-local", NULL,                             \
+    COOKIE(PROBE, 9, "probe", "Migration",                                  \
+           "Brings the controller what the VM answers when it is asked "    \
+           "where it is.")                                                  \
+    COOKIE(UPLINK, 10, "uplink", "Virtual_Network",                         \
+           "The way between VMs at this NVE and a physical network.")       \
+    COOKIE(GROUP_LOCAL, 11, "group-local", NULL,                            \
            "Copies of a multicast group's traffic for members here.")       \
-    COOKIE(GROUP_REMOTE, 10, "group-remote", NULL,                          \
+    COOKIE(GROUP_REMOTE, 12, "group-remote", NULL,                          \
            "Copies of a multicast group's traffic for NVEs with members.")
 
 enum cookie_kind {

@@ -23,8 +23,6 @@ VLOG_DEFINE_THIS_MODULE(db);
 COVERAGE_DEFINE(db_txn);
 COVERAGE_DEFINE(db_txn_again);
 
-#define LOCK_NAME "nva_controller"
-
 enum write_type {
     WRITE_NVE,
     WRITE_VN_ERROR,
@@ -78,7 +76,7 @@ db_create(const char *remote, const struct db_class *class, void *aux)
     ovsdb_idl_omit(db->idl, &nvarec_nva_global_col_external_ids);
     ovsdb_idl_track_add_all(db->idl);
     ovsdb_idl_set_write_changed_only_all(db->idl, true);
-    ovsdb_idl_set_lock(db->idl, LOCK_NAME);
+    ovsdb_idl_set_lock(db->idl, "nva_controller");
     return db;
 }
 
@@ -229,34 +227,37 @@ report_global(struct db *db, const struct nvarec_nva_global *row)
     }, db->aux);
 }
 
+/* Reports the ports that have been refused, or the others. */
+static void
+report_ports(struct db *db, bool refused)
+{
+    const struct nvarec_port *port;
+
+    NVAREC_PORT_FOR_EACH (port, db->idl) {
+        if (refused == (port->error[0] && !strcmp(port->state, "unbound"))) {
+            report_port(db, port);
+        }
+    }
+}
+
+#define REPORT_ALL(TABLE, NAME, WHAT)                   \
+    do {                                                \
+        const struct nvarec_##NAME *row;                \
+        NVAREC_##TABLE##_FOR_EACH (row, db->idl) {      \
+            report_##WHAT(db, row);                     \
+        }                                               \
+    } while (0)
+
 static void
 report_all(struct db *db)
 {
-    const struct nvarec_evacuation *evacuation;
-    const struct nvarec_migration *migration;
-    const struct nvarec_virtual_network *vn;
-    const struct nvarec_nva_global *global;
-    const struct nvarec_port *port;
-    const struct nvarec_nve *nve;
-
-    NVAREC_NVA_GLOBAL_FOR_EACH (global, db->idl) {
-        report_global(db, global);
-    }
-    NVAREC_NVE_FOR_EACH (nve, db->idl) {
-        report_nve(db, nve);
-    }
-    NVAREC_VIRTUAL_NETWORK_FOR_EACH (vn, db->idl) {
-        report_vn(db, vn);
-    }
-    NVAREC_PORT_FOR_EACH (port, db->idl) {
-        report_port(db, port);
-    }
-    NVAREC_EVACUATION_FOR_EACH (evacuation, db->idl) {
-        report_evacuation(db, evacuation);
-    }
-    NVAREC_MIGRATION_FOR_EACH (migration, db->idl) {
-        report_migration(db, migration);
-    }
+    REPORT_ALL(NVA_GLOBAL, nva_global, global);
+    REPORT_ALL(NVE, nve, nve);
+    REPORT_ALL(VIRTUAL_NETWORK, virtual_network, vn);
+    report_ports(db, false);
+    report_ports(db, true);     /* After those who may have what they want. */
+    REPORT_ALL(EVACUATION, evacuation, evacuation);
+    REPORT_ALL(MIGRATION, migration, migration);
 }
 
 /* Reports the rows of one table that have been deleted, or the others that
@@ -777,6 +778,9 @@ db_run(struct db *db)
         report_all(db);
     } else {
         report_changes(db);
+        if (nvarec_port_track_get_first(db->idl)) {
+            report_ports(db, true); /* The reason may be gone. */
+        }
         ovsdb_idl_track_clear(db->idl);
     }
     run_txn(db);

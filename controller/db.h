@@ -77,7 +77,8 @@ struct db_global {
 
 /* Reports a row that is new or has changed.  Pointers are valid during the
  * call.  Rows are reported in an order in which what a row refers to comes
- * first; deletions come in the opposite order. */
+ * first; deletions come in the opposite order.  A port that has been refused
+ * is reported again when any port has changed. */
 struct db_class {
     void (*nve)(const struct db_nve *, void *aux);
     void (*vn)(const struct db_vn *, void *aux);

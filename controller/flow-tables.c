@@ -7,6 +7,7 @@
 
 #include <string.h>
 
+#include "packets.h"
 #include "util.h"
 
 struct table {
@@ -26,6 +27,15 @@ static const struct table tables[] = {
 
 /* What a packet brings along, or a table adds to it without a register. */
 static const char *const given[] = { "in_port", "tun_id", "nd_mac" };
+
+struct eth_addr
+flow_nva_mac(void)
+{
+    struct eth_addr mac;
+
+    ovs_assert(eth_addr_from_string(FLOW_NVA_MAC, &mac));
+    return mac;
+}
 
 const char *
 flow_table_name(uint8_t id)

@@ -16,6 +16,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
+#include "openvswitch/types.h"
 
 /* Number, C name, name in OVSDB, fields read, registers written, purpose. */
 #define FLOW_TABLES                                                         \
@@ -39,11 +40,15 @@
                "Answer ARP and ND for the addresses of a virtual network")  \
     FLOW_TABLE(31, ND_REPLY, "nd-reply", "nd_mac", "nd_flags,nd_option",    \
                "Turn a neighbor solicitation into its answer")              \
-    FLOW_TABLE(45, LOOKUP, "lookup", "", "",                                \
+    FLOW_TABLE(45, LOOKUP, "lookup", "in_port,origin,metadata", "",         \
                "Tell unicast from broadcast and multicast")                 \
     FLOW_TABLE(50, MAPPING, "mapping", "metadata,origin",                   \
                "place,port,encap",                                          \
                "(virtual network, MAC) to a local port or a remote NVE")    \
+    FLOW_TABLE(52, UPLINK_IN, "uplink-in", "metadata,place", "",            \
+               "Drop what our VMs have sent from an uplink elsewhere")      \
+    FLOW_TABLE(53, UPLINK_SEEN, "uplink-seen", "metadata", "",              \
+               "Tell that a physical network sends to a VM that has moved") \
     FLOW_TABLE(60, FLOOD, "flood", "origin,metadata", "chunk",              \
                "Split horizon: only what a VM sent goes into tunnels")      \
     FLOW_TABLE(61, FLOOD_LOCAL, "flood-local", "metadata,chunk",            \
@@ -58,14 +63,17 @@
     FLOW_TABLE(70, OUTPUT, "output", "place,port,origin", "",               \
                "Deliver to a port; from tunnel to tunnel only by redirect") \
     FLOW_TABLE(71, TUNNEL, "tunnel", "encap,metadata", "",                  \
-               "Send through the tunnel port of an encapsulation")
+               "Send through the tunnel port of an encapsulation")          \
+    FLOW_TABLE(72, UPLINK, "uplink", "metadata", "",                        \
+               "Send through the uplink into a physical network")
 
 /* Register, C name, name in documents, contents. */
 #define FLOW_REGS                                                           \
     FLOW_REG(1,  ND_FLAGS,  "nd_flags",  "flags of the answer")             \
     FLOW_REG(2,  ND_OPTION, "nd_option", "option type of the answer")       \
     FLOW_REG(9,  CHUNK,     "chunk",     "next part of a flood list")       \
-    FLOW_REG(10, ORIGIN,    "origin",    "0 from a VM, 1 from a tunnel")    \
+    FLOW_REG(10, ORIGIN,    "origin",                                       \
+             "0 from a VM, 1 from a tunnel, 2 from an uplink")              \
     FLOW_REG(11, PLACE,     "place",                                        \
              "0 unknown, 1 local port, 2 remote NVE, 3 redirect, 4 closed") \
     FLOW_REG(12, PORT,      "port",      "OpenFlow port of place 1")        \
@@ -89,7 +97,11 @@ enum flow_reg {
 };
 
 /* Values of registers. */
-enum flow_origin { FLOW_FROM_VM = 0, FLOW_FROM_TUNNEL = 1 };
+enum flow_origin {
+    FLOW_FROM_VM = 0,
+    FLOW_FROM_TUNNEL = 1,
+    FLOW_FROM_UPLINK = 2
+};
 enum flow_place {
     FLOW_PLACE_UNKNOWN = 0,
     FLOW_PLACE_LOCAL = 1,
@@ -116,12 +128,20 @@ enum flow_priority {
  * VM and none can send it. */
 #define FLOW_ANNOUNCE_MAC "01:80:c2:00:00:01"
 
+/* The controller's own address, from which it asks VMs whether they are there
+ * (prober.h), and the IPv6 link-local address that is made from it.  What VMs
+ * answer goes to the controller or nowhere. */
+#define FLOW_NVA_MAC "02:4e:56:41:00:01"
+#define FLOW_NVA_LLA "fe80::4e:56ff:fe41:1"
+/* Broadcast and multicast, the above among it. */
+#define FLOW_GROUP_MACS "01:00:00:00:00:00/01:00:00:00:00:00"
+
 /* Ethernet type of the controller's own probes of the underlay (IEEE 802
  * local experimental EtherType 1). */
 #define FLOW_PROBE_ETH_TYPE 0x88b5
 
-/* Who the controller is in frames of its own; locally administered. */
-#define FLOW_NVA_MAC ETH_ADDR_C(02,00,00,00,00,00)
+/* Returns FLOW_NVA_MAC. */
+struct eth_addr flow_nva_mac(void);
 
 /* Returns the name of table 'id', or null if there is none. */
 const char *flow_table_name(uint8_t id);

@@ -36,6 +36,7 @@ interface_uninit(struct hvdb_interface *iface)
     free(iface->iface_id_ver);
     free(iface->vm_uuid);
     free(iface->vm_word);
+    free(iface->uplink);
 }
 
 static char *
@@ -62,6 +63,7 @@ interface_init(struct hvdb_interface *iface, const struct ovsdb_row *row)
     iface->iface_id_ver = dup_external_id(row, "iface-id-ver");
     iface->vm_uuid = dup_external_id(row, "vm-uuid");
     iface->vm_word = dup_external_id(row, "nva-vm");
+    iface->uplink = dup_external_id(row, "nva-uplink");
 }
 
 static bool
@@ -75,7 +77,8 @@ interface_equals(const struct hvdb_interface *a,
             && nullable_string_is_equal(a->attached_mac, b->attached_mac)
             && nullable_string_is_equal(a->iface_id_ver, b->iface_id_ver)
             && nullable_string_is_equal(a->vm_uuid, b->vm_uuid)
-            && nullable_string_is_equal(a->vm_word, b->vm_word));
+            && nullable_string_is_equal(a->vm_word, b->vm_word)
+            && nullable_string_is_equal(a->uplink, b->uplink));
 }
 
 static struct iface *

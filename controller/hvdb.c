@@ -587,6 +587,12 @@ hvdb_accept(struct loop_conn *conn, const struct hvdb_class *class, void *aux)
 }
 
 void
+hvdb_disconnect(struct hvdb *hvdb, const char *reason)
+{
+    loop_conn_reset(hvdb->conn, reason);
+}
+
+void
 hvdb_destroy(struct hvdb *hvdb)
 {
     if (!hvdb) {

@@ -44,6 +44,7 @@ struct hvdb_interface {
     char *vm_uuid;              /* external_ids:vm-uuid, or null. */
     char *vm_word;              /* external_ids:nva-vm, or null: what its
                                  * hypervisor says about the VM. */
+    char *uplink;               /* external_ids:nva-uplink, or null. */
 };
 
 /* Told by hvdb while it processes an event. */
@@ -96,6 +97,9 @@ struct hvdb *hvdb_accept(struct loop_conn *conn, const struct hvdb_class *,
 
 /* Closes the session.  Must not be called from a callback of 'class'. */
 void hvdb_destroy(struct hvdb *);
+
+/* Drops the connection because of 'reason'; one of ours is tried again. */
+void hvdb_disconnect(struct hvdb *, const char *reason);
 
 /* Changes whom the callbacks tell, for a session whose hypervisor turned out
  * to be known. */

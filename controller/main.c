@@ -39,6 +39,7 @@ usage(void)
            "  --openflow-listen=TARGET  likewise their bridges, for example "
            "ptcp:6653\n"
            "  --unixctl=SOCKET          control socket\n"
+           "  --enable-faults           for tests: the command nva/fault\n"
            "  -h, --help                this help\n"
            "  -V, --version             version\n",
            program_name, program_name, NVA_RUNDIR);
@@ -55,6 +56,7 @@ parse_options(int argc, char *argv[], struct options *o)
         OPT_DB = UCHAR_MAX + 1,
         OPT_OVSDB_LISTEN,
         OPT_OPENFLOW_LISTEN,
+        OPT_ENABLE_FAULTS,
         OPT_UNIXCTL,
         VLOG_OPTION_ENUMS,
         DAEMON_OPTION_ENUMS,
@@ -64,6 +66,7 @@ parse_options(int argc, char *argv[], struct options *o)
         {"db", required_argument, NULL, OPT_DB},
         {"ovsdb-listen", required_argument, NULL, OPT_OVSDB_LISTEN},
         {"openflow-listen", required_argument, NULL, OPT_OPENFLOW_LISTEN},
+        {"enable-faults", no_argument, NULL, OPT_ENABLE_FAULTS},
         {"unixctl", required_argument, NULL, OPT_UNIXCTL},
         {"help", no_argument, NULL, 'h'},
         {"version", no_argument, NULL, 'V'},
@@ -86,6 +89,9 @@ parse_options(int argc, char *argv[], struct options *o)
             break;
         case OPT_OPENFLOW_LISTEN:
             o->nva.openflow_listen = optarg;
+            break;
+        case OPT_ENABLE_FAULTS:
+            o->nva.enable_faults = true;
             break;
         case OPT_UNIXCTL:
             o->unixctl = optarg;

@@ -48,7 +48,9 @@ move_counted(struct move *move, uint64_t n_packets, uint64_t n_bytes,
     move->redirected_bytes = n_bytes;
     move->n_quiet = n_packets == move->last_packets ? move->n_quiet + 1 : 0;
     move->last_packets = n_packets;
-    if (move->n_quiet < DRAIN_N_QUIET) {
+    move_reached__(move, FAULT_DRAINING);
+    if (move->n_quiet < DRAIN_N_QUIET
+        || (move->announcing && !move->hurry)) {
         return;
     }
     if (move->n_committed == move->n_parts) {

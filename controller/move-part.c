@@ -59,6 +59,24 @@ part_list(const struct move_part *part, bool after)
     }
 }
 
+/* Where the VM may be, its answers to the controller are let through from the
+ * preparation until the move is over. */
+static void
+set_answers(struct move_part *part)
+{
+    const struct move *move = part->move;
+    struct attachment *a = move_interface_at__(move, part->nve);
+    struct flow_list *fl = NULL;
+
+    if ((part == move->new_part || part == move->old_part)
+        && a && move->trigger != MOVE_ON_READY) {
+        fl = pipeline_move_answers(move->port, move->id, a->ofport,
+                                   part == move->new_part);
+    }
+    ofsync_set(part->nve->ofsync, cookie_make(COOKIE_PROBE, move->id), fl);
+    flow_list_unref(fl);
+}
+
 void
 move_part_set__(struct move_part *part, bool after)
 {
@@ -66,16 +84,18 @@ move_part_set__(struct move_part *part, bool after)
 
     ofsync_set(part->nve->ofsync, move_unit__(part->move), fl);
     flow_list_unref(fl);
+    set_answers(part);
 }
 
 void
 move_part_revert__(struct move_part *part)
 {
-    const struct move *move = part->move;
+    struct ofsync *os = part->nve->ofsync;
+    uint64_t id = part->move->id;
 
-    ofsync_delete_cookie(part->nve->ofsync,
-                         cookie_make(COOKIE_LEARNED, move->id), UINT8_MAX);
-    ofsync_set(part->nve->ofsync, move_unit__(move), NULL);
+    ofsync_delete_cookie(os, cookie_make(COOKIE_LEARNED, id), UINT8_MAX);
+    ofsync_set(os, move_unit__(part->move), NULL);
+    ofsync_set(os, cookie_make(COOKIE_PROBE, id), NULL);
 }
 
 /* Parts. */

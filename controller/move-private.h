@@ -9,6 +9,9 @@
 
 #include "move.h"
 
+/* Tells the owner that 'point' has been reached, for tests. */
+void move_reached__(struct move *move, enum fault_point point);
+
 /* Feeds the procedure with 'event' and does what follows. */
 void move_step__(struct move *move, enum migration_event event,
                  long long int now, long long int wall);

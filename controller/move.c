@@ -59,6 +59,14 @@ static void check_switched(struct move *, long long int now,
                            long long int wall);
 
 void
+move_reached__(struct move *move, enum fault_point point)
+{
+    if (move->class->reached) {
+        move->class->reached(move, point, move->aux);
+    }
+}
+
+void
 move_step__(struct move *move, enum migration_event event, long long int now,
             long long int wall)
 {
@@ -157,6 +165,7 @@ move_create(const struct move_class *class, void *aux, struct topology *t,
     LIST_FOR_EACH (part, move_node, &move->parts) {
         move_part_stage__(part, now);
     }
+    move_reached__(move, FAULT_REQUESTED);
     LIST_FOR_EACH_SAFE (part, move_node, &move->parts) {
         move_part_update(part, now, wall);
     }
@@ -220,7 +229,7 @@ move_remove_peer(struct move *move, struct nve *nve, long long int now,
     LIST_FOR_EACH_SAFE (part, nve_node, &nve->move_parts) {
         if (part->move == move && part != move->new_part
             && part != move->old_part) {
-            ofsync_set(nve->ofsync, move_unit__(move), NULL);
+            move_part_revert__(part);
             move_part_free__(part);
             move_part_update(move->new_part, now, wall);
         }
@@ -256,7 +265,11 @@ complete(struct move *move)
     struct move_part *part;
 
     LIST_FOR_EACH (part, move_node, &move->parts) {
-        ofsync_set(part->nve->ofsync, move_unit__(move), NULL);
+        /* With what was learned once more: when Open vSwitch discards a cached
+         * flow, it carries out its learn() for the packets that it has not
+         * accounted for yet.  This may happen after the COMMIT, which was the
+         * cause to discard it. */
+        move_part_revert__(part);
     }
     move_free_parts__(move);
     wiring_forget(port);
@@ -312,6 +325,7 @@ commit_rest(struct move *move, long long int now, long long int wall)
             move_part_commit__(part, now);
         }
     }
+    move_reached__(move, FAULT_COMMIT_REST_SENT);
     wiring_port_groups_changed(move->topology, move->port);
     LIST_FOR_EACH_SAFE (part, move_node, &move->parts) {
         move_stage_changed(part, now, wall);
@@ -327,6 +341,7 @@ act(struct move *move, enum migration_action action, long long int now,
     case MIGRATION_DO_COMMIT_NEW:
         move->cut_new = true;
         move_part_commit__(move->new_part, now);
+        move_reached__(move, FAULT_COMMIT_NEW_SENT);
         move_stage_changed(move->new_part, now, wall);
         break;
 
@@ -351,18 +366,21 @@ act(struct move *move, enum migration_action action, long long int now,
         move->drain_at = LLONG_MAX;
         move->times[MOVE_DRAINED] = wall;
         move->class->record(move, move->aux);
+        move_reached__(move, FAULT_RECORDING);
         break;
 
     case MIGRATION_DO_REMOVE:
         COVERAGE_INC(move_done);
         complete(move);
         move->times[MOVE_DONE] = wall;
+        move_reached__(move, FAULT_REMOVED);
         break;
 
     case MIGRATION_DO_UNDO:
         COVERAGE_INC(move_failed);
         move_undo__(move);
         move->times[MOVE_DONE] = wall;
+        move_reached__(move, FAULT_UNDONE);
         break;
 
     case MIGRATION_DO_NONE:
@@ -389,6 +407,7 @@ note_trigger(struct move *move, const char *by, long long int wall)
     if (!move->triggered_by) {
         move->triggered_by = by;
         move->times[MOVE_TRIGGERED] = wall;
+        move_reached__(move, FAULT_TRIGGERED);
     }
     if (move->hold && !move->times[MOVE_RESUMED]) {
         move->times[MOVE_RESUMED] = wall;
@@ -452,6 +471,7 @@ move_fail(struct move *move, const char *reason, long long int now,
 void
 move_recorded(struct move *move, long long int now, long long int wall)
 {
+    move_reached__(move, FAULT_RECORDED);
     move_step__(move, MIGRATION_EV_RECORDED, now, wall);
 }
 
@@ -505,6 +525,7 @@ check_switched(struct move *move, long long int now, long long int wall)
     }
     if (!move->times[MOVE_PEERS_SWITCHED]) {
         move->times[MOVE_PEERS_SWITCHED] = wall;
+        move_reached__(move, FAULT_PEERS_SWITCHED);
     }
     if (migration_expects(&move->migration, MIGRATION_EV_SWITCHED)) {
         move_step__(move, MIGRATION_EV_SWITCHED, now, wall);
@@ -549,10 +570,12 @@ move_stage_changed(struct move_part *part, long long int now,
         move_part_set_committed__(part);
         if (part == move->new_part) {
             move->times[MOVE_COMMITTED_NEW] = wall;
+            move_reached__(move, FAULT_COMMITTED_NEW);
             move_step__(move, MIGRATION_EV_COMMITTED, now, wall);
         } else {
             if (part == move->old_part) {
                 move->times[MOVE_COMMITTED_OLD] = wall;
+                move_reached__(move, FAULT_COMMITTED_OLD);
                 if (move->hold == MOVE_PAUSED && move->at_old.started) {
                     ofsync_count_port(move->old_nve->ofsync,
                                       move_unit__(move), move->old_ofport);
@@ -604,6 +627,7 @@ move_part_update(struct move_part *part, long long int now,
         && move->migration.phase == MIGRATION_REQUESTED) {
         move->times[MOVE_PREPARED] = wall;
         move_step__(move, MIGRATION_EV_READY, now, wall);
+        move_reached__(move, FAULT_PREPARED);
         move->class->changed(move, move->aux);
         if (move->trigger == MOVE_ON_READY) {
             move_trigger(move, "now", now, wall);

@@ -23,6 +23,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include "fault.h"
 #include "migration.h"
 #include "openvswitch/list.h"
 #include "pipeline.h"
@@ -86,6 +87,9 @@ struct move_class {
     /* The new place is to be written to the database; answer with
      * move_recorded(). */
     void (*record)(struct move *, void *aux);
+
+    /* For tests: the move has reached 'point'.  May be null. */
+    void (*reached)(struct move *, enum fault_point point, void *aux);
 };
 
 /* The part of an NVE in a move. */
@@ -142,6 +146,8 @@ struct move {
     int n_quiet;                /* How often it has been still. */
     long long int drain_max_ms; /* See 'struct move_config'. */
     bool hurry;                 /* Another move of the port waits. */
+    bool announcing;            /* Set by the owner as long as a physical
+                                 * network may send to the old place. */
 
     /* For the record. */
     long long int times[N_MOVE_TIMES];

@@ -371,7 +371,7 @@ encode_probe(const struct nve *from, const struct nve *to)
     ofpbuf_init(&frame, 64);
     eth = ofpbuf_put_zeros(&frame, sizeof *eth);
     eth->eth_dst = (struct eth_addr) ETH_ADDR_C(01,80,c2,00,00,01);
-    eth->eth_src = (struct eth_addr) FLOW_NVA_MAC;
+    eth->eth_src = flow_nva_mac();
     eth->eth_type = htons(FLOW_PROBE_ETH_TYPE);
     probe = ofpbuf_put_zeros(&frame, 60 - sizeof *eth);
     memcpy(probe->magic, magic, sizeof magic);

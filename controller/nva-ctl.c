@@ -107,6 +107,7 @@ explain_object(const struct nva *nva, uint64_t cookie, struct ds *s)
     case COOKIE_VN:
     case COOKIE_FLOOD_LOCAL:
     case COOKIE_FLOOD_REMOTE:
+    case COOKIE_UPLINK:
         vn = topology_find_vn_by_id(&nva->topology, id);
         if (vn) {
             ds_put_format(s, ": virtual network %s, VNI %"PRIu32, vn->name,
@@ -129,6 +130,7 @@ explain_object(const struct nva *nva, uint64_t cookie, struct ds *s)
         break;
     case COOKIE_MOVE:
     case COOKIE_LEARNED:
+    case COOKIE_PROBE:
         mig = nva_mig_find(nva, id);
         if (mig) {
             ds_put_format(s, ": migration "UUID_FMT" of %s from %s to %s",

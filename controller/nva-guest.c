@@ -75,7 +75,7 @@ static void
 answer_rarp(struct session *s, ofp_port_t ofport,
             const struct arp_eth_header *request, ovs_be32 ip)
 {
-    struct eth_addr mac = FLOW_NVA_MAC;
+    struct eth_addr mac = flow_nva_mac();
     struct arp_eth_header *arp;
     struct eth_header *eth;
     struct ofpbuf frame;

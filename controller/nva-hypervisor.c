@@ -60,6 +60,7 @@ attachments_changed(struct nva *nva, const char *name)
 
     if (port) {
         nva_rebind(nva, port);
+        nva_write_port(nva, port);
     }
     nva_mig_try(nva, name);
 }
@@ -71,6 +72,7 @@ session_interface_changed(struct session *s, const struct hvdb_interface *old,
     char *old_id = is_attachable(old) ? xstrdup(old->iface_id) : NULL;
     char *new_id = is_attachable(new) ? xstrdup(new->iface_id) : NULL;
 
+    nva_uplink_changed(s, old, new);
     if (old_id && new_id && !strcmp(old_id, new_id)
         && old->ofport == new->ofport) {
         /* The same attachment, perhaps with a word about its VM. */
@@ -263,6 +265,7 @@ nva_hypervisor_digest(struct session *s)
 {
     s->synced = false;
     s->known = true;
+    nva_uplinks_run(s);
     rebind_all(s);
     facts_changed(s);
 }

@@ -9,6 +9,7 @@
 
 #include "clock.h"
 #include "cookie.h"
+#include "flow-tables.h"
 #include "openvswitch/vlog.h"
 #include "util.h"
 
@@ -19,6 +20,10 @@ VLOG_DEFINE_THIS_MODULE(intent);
 #define RESPONDER_BURST 50
 #define PACKET_IN_RATE 1000
 #define MULTICAST_GROUPS 64
+#define ANNOUNCE_COUNT 5
+
+/* The highest Virtual_Network:options:announce_count. */
+#define ANNOUNCE_COUNT_MAX 10
 
 static struct nva *
 nva_from(void *aux)
@@ -146,6 +151,8 @@ on_vn(const struct db_vn *row, void *nva_)
     int rate = smap_get_int(row->options, "responder_rate", RESPONDER_RATE);
     int burst = smap_get_int(row->options, "responder_burst",
                              RESPONDER_BURST);
+    int announce = smap_get_int(row->options, "announce_count",
+                                ANNOUNCE_COUNT);
     bool flood = !strcmp(unknown, "flood");
     const char *multicast = smap_get_def(row->options, "multicast", "snoop");
     bool snoop = strcmp(multicast, "flood");
@@ -170,16 +177,21 @@ on_vn(const struct db_vn *row, void *nva_)
         db_write_vn_error(nva->db, &row->uuid,
                           "options:multicast_groups must be at least 1");
         max_groups = MULTICAST_GROUPS;
+    } else if (announce < 0 || announce > ANNOUNCE_COUNT_MAX) {
+        db_write_vn_error(nva->db, &row->uuid,
+                          "options:announce_count must be from 0 to 10");
     } else {
         db_write_vn_error(nva->db, &row->uuid, NULL);
     }
 
     if (!vn) {
         vn = topology_add_vn(&nva->topology, row->name, id);
-    } else if (vn->vni == row->vni && vn->flood_unknown == flood
-               && vn->responder_rate == rate
-               && vn->responder_burst == burst && vn->snoop == snoop
-               && vn->max_groups == max_groups) {
+    }
+    vn->announce_count = (announce < 0 || announce > ANNOUNCE_COUNT_MAX
+                          ? ANNOUNCE_COUNT : announce);
+    if (vn->vni == row->vni && vn->flood_unknown == flood
+        && vn->responder_rate == rate && vn->responder_burst == burst
+        && vn->snoop == snoop && vn->max_groups == max_groups) {
         return;
     }
     vn->vni = row->vni;
@@ -226,9 +238,25 @@ on_vn_deleted(const struct uuid *uuid, void *nva_)
 
 /* Ports. */
 
+/* Returns what is wrong with the interfaces of 'port', which the caller must
+ * free, or null. */
+static char *
+check_interfaces(const struct topology *t, const struct port *port)
+{
+    const struct attachment *a = topology_find_ignored(t, port->name);
+
+    return (a ? xasprintf("interface %s of NVE %s also has this iface-id and "
+                          "is ignored, because the name of interface %s comes "
+                          "first", a->ifname, a->nve->name,
+                          topology_find_attachment(t, port->name,
+                                                   a->nve)->ifname)
+            : NULL);
+}
+
 void
 nva_write_port(struct nva *nva, const struct port *port)
 {
+    char *error = nva_probe_get_error(port);
     struct db_port_status status = {
         .nve = port->place.nve ? port->place.nve->name : NULL,
         .state = (port->move || port->closed ? "moving"
@@ -236,7 +264,12 @@ nva_write_port(struct nva *nva, const struct port *port)
         .n_spoofed = port->n_spoofed,
     };
 
+    if (!error) {
+        error = check_interfaces(&nva->topology, port);
+    }
+    status.error = error;
     db_write_port(nva->db, &port->uuid, &status);
+    free(error);
 }
 
 static void
@@ -309,6 +342,9 @@ parse_addresses(const struct db_port *row, struct eth_addr *mac,
     if (!eth_addr_from_string(row->mac, mac) || eth_addr_is_multicast(*mac)
         || eth_addr_is_zero(*mac)) {
         return xasprintf("mac: \"%s\" is not the MAC address of a VM",
+                         row->mac);
+    } else if (!strcasecmp(row->mac, FLOW_NVA_MAC)) {
+        return xasprintf("mac: %s is the controller's own; use another one",
                          row->mac);
     }
     for (size_t i = 0; i < row->n_ips; i++) {
@@ -510,6 +546,7 @@ on_global(const struct db_global *row, void *nva_)
     }
     nva->drain_max_ms = drain_max_ms(smap_get(row->options, "drain_max"));
     nva_history_configure(nva->history, row->options);
+    nva_probe_configure(nva, smap_get(row->options, "probe_timeout"));
     nva->nb_cfg = row->nb_cfg;
 }
 

@@ -69,6 +69,13 @@ write_move(const struct mig *mig, struct db_migration_status *status)
     put_number(&status->counters, "triggers", move->n_triggers);
     put_number(&status->counters, "late-triggers", move->n_late_triggers);
     put_number(&status->counters, "slowest-peer-us", move->slowest_us);
+    put_number(&status->counters, "probes", nva_probe_count(mig));
+    if (nva_announce_count(mig)) {
+        smap_add_format(&status->counters, "announcements", "%u",
+                        nva_announce_count(mig));
+        smap_add_format(&status->counters, "announcements-seen", "%d",
+                        mig->announcement_seen);
+    }
     if (move->times[MOVE_PEERS_SWITCHED]) {
         smap_add_format(&status->counters, "redirected-packets", "%"PRIu64,
                         move->redirected_packets);
@@ -134,6 +141,7 @@ static void
 set_over(struct mig *mig)
 {
     if (!mig->over) {
+        nva_announce_stop(mig);
         mig->over = true;
         mig->nva->n_starting -= !mig->started;
         mig->nva->migs_dirty = true;
@@ -178,6 +186,8 @@ mig_changed(struct move *move, void *mig_)
     struct mig *mig = mig_;
 
     mig->nva->migs_dirty = true;
+    nva_probe_update(mig, move);
+    nva_announce_update(mig, move);
     if (migration_is_over(&move->migration)) {
         set_over(mig);
     }
@@ -196,9 +206,18 @@ mig_record(struct move *move, void *mig_)
     mig->recording = write_row(mig, NULL, NULL);
 }
 
+static void
+mig_reached(struct move *move OVS_UNUSED, enum fault_point point, void *mig_)
+{
+    struct mig *mig = mig_;
+
+    faults_reached(mig->nva->faults, point);
+}
+
 static const struct move_class move_class = {
     .changed = mig_changed,
     .record = mig_record,
+    .reached = mig_reached,
 };
 
 void
@@ -601,15 +620,27 @@ nva_mig_packet_in(struct nva *nva, struct nve *nve, uint64_t cookie,
     }
 }
 
+/* Returns true if 'nve' has been told to commit its part of 'move': what it
+ * has learned in the data path is not needed any more. */
+static bool
+is_told(const struct move *move, const struct nve *nve)
+{
+    return (nve == move->new_nve ? move->cut_new
+            : nve == move->old_nve ? move->cut_old
+            : move->cut_peers);
+}
+
 /* A comparison with 'nve' found a flow that was learned in the data path, or
  * that marks a commit: the move was cut over while we were away.  Returns
- * false if the flow belongs to no move. */
+ * false if the flow is not to stay: it belongs to no move, or to one whose
+ * commit has deleted it, or would have if the switch had not been away. */
 bool
 nva_mig_found(struct nva *nva, struct nve *nve, uint64_t cookie)
 {
     struct mig *mig = nva_mig_find(nva, cookie_id(cookie));
 
-    if (cookie_kind(cookie) != COOKIE_LEARNED || !mig || mig->over) {
+    if (cookie_kind(cookie) != COOKIE_LEARNED || !mig || mig->over
+        || (mig->move && is_told(mig->move, nve))) {
         return false;
     }
     VLOG_INFO("%s: %s has already switched", mig->port, nve->name);

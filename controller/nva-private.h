@@ -9,9 +9,12 @@
  * nva-hypervisor.c (databases of hypervisors), nva-guest.c (what VMs say),
  * nva-mcast.c (their multicast memberships), nva-move.c (moves),
  * nva-history.c (moves that have ended), nva-evacuate.c (moves of all ports of
- * an NVE), nva-ctl.c (commands of ovs-appctl).  For them only. */
+ * an NVE), nva-probe.c (where VMs on the move are), nva-uplink.c (physical
+ * networks), nva-ctl.c (commands of ovs-appctl).  For them only. */
 
+#include "announcer.h"
 #include "db.h"
+#include "fault.h"
 #include "hvdb.h"
 #include "mcast.h"
 #include "move.h"
@@ -21,6 +24,7 @@
 #include "ofsync.h"
 #include "openvswitch/hmap.h"
 #include "openvswitch/list.h"
+#include "prober.h"
 #include "topology.h"
 #include "wiring.h"
 
@@ -60,6 +64,8 @@ struct session {
     bool known;                 /* Its interfaces have been read once. */
     bool up;                    /* OpenFlow is up and flows are compared. */
     bool probing;               /* Its underlay neighbors are being proved. */
+    bool uplinks_dirty;         /* Its uplinks are to be read again. */
+    bool uplinks_wrong;         /* 'error' is about them. */
 
     char *error;                /* For NVE:error. */
     struct ovs_list dirty_node; /* In nva's 'dirty_sessions', if dirty. */
@@ -94,6 +100,12 @@ struct mig {
     bool started;               /* It has or had a move. */
     bool over;                  /* To be freed. */
     uint64_t recording;         /* Sequence number of db.h, or 0. */
+    struct probe *probe;        /* While the VM is asked where it is. */
+    unsigned int n_probes;      /* Sent by probes that are over. */
+    struct announcement *announcement; /* While it is being announced. */
+    bool announced;             /* It is, was, or needs not be. */
+    bool announcement_seen;     /* To have had an effect. */
+    unsigned int n_announced;   /* How often it was announced. */
 };
 
 struct nva {
@@ -101,6 +113,9 @@ struct nva {
     struct db *db;
     struct topology topology;
     struct neighbors *neighbors;
+    struct prober *prober;
+    struct announcer *announcer;
+    struct faults *faults;      /* For tests; normally null. */
     struct wiring_config wiring;
     long long int drain_max_ms; /* See 'struct move_config'. */
     char *openflow_target;      /* What hypervisors shall connect to. */
@@ -133,6 +148,7 @@ struct nva {
 /* nva-session.c */
 void nva_session_configure(struct nva *, struct nve *, const struct db_nve *);
 void nva_session_destroy(struct session *);
+void nva_session_disconnect(struct session *, const char *reason);
 void nva_session_event(struct nva *, struct loop_event *);
 void nva_session_dirty(struct session *);
 void nva_session_set_error(struct session *, const char *error);
@@ -213,6 +229,24 @@ void nva_mcast_port_gone(struct nva *, struct port *);
 void nva_mcast_run(struct nva *, long long int now);
 long long int nva_mcast_deadline(const struct nva *);
 void nva_mcast_format(const struct vn *, struct ds *, long long int now);
+
+/* nva-probe.c */
+extern const struct prober_class nva_prober_class;
+void nva_probe_configure(struct nva *, const char *timeout);
+void nva_probe_update(struct mig *, const struct move *);
+void nva_probe_answered(struct nva *, struct nve *, uint64_t cookie);
+unsigned int nva_probe_count(const struct mig *);
+char *nva_probe_get_error(const struct port *);
+
+/* nva-uplink.c */
+extern const struct announcer_class nva_announcer_class;
+void nva_uplink_changed(struct session *, const struct hvdb_interface *old,
+                        const struct hvdb_interface *new);
+void nva_uplinks_run(struct session *);
+void nva_announce_update(struct mig *, struct move *);
+void nva_announce_stop(struct mig *);
+void nva_announce_seen(struct nva *, struct nve *, uint64_t cookie);
+unsigned int nva_announce_count(const struct mig *);
 
 /* nva-ctl.c */
 void nva_ctl_register(struct nva *);

@@ -152,6 +152,18 @@ nva_session_try_start(struct session *s)
     }
 }
 
+/* Drops both connections of 's', which are going to be made anew. */
+void
+nva_session_disconnect(struct session *s, const char *reason)
+{
+    if (s->db_peer) {
+        hvdb_disconnect(s->db_peer->hvdb, reason);
+    }
+    if (s->of_peer) {
+        ofconn_disconnect(s->of_peer->ofconn, reason);
+    }
+}
+
 static void
 stop(struct session *s)
 {
@@ -303,6 +315,12 @@ of_packet_in(struct ofconn *oc OVS_UNUSED, const struct ofputil_packet_in *pin,
         break;
     case PIPELINE_PUNT_DENIED:
         nva_guest_denied(s, pin);
+        break;
+    case PIPELINE_PUNT_ANSWER:
+        nva_probe_answered(s->nva, s->nve, ntohll(pin->cookie));
+        break;
+    case PIPELINE_PUNT_SEEN:
+        nva_announce_seen(s->nva, s->nve, ntohll(pin->cookie));
         break;
     case PIPELINE_PUNT_MEMBERSHIP:
         nva_mcast_packet_in(s->nva, s->nve, pin);
@@ -568,6 +586,7 @@ session_run(struct session *s, long long int now)
         if (s->synced) {
             nva_hypervisor_digest(s);
         }
+        nva_uplinks_run(s);
         hvdb_run(s->db_peer->hvdb, now);
         nva_session_try_start(s);
     }

@@ -66,6 +66,19 @@ member_changed(struct member *m, bool joined, void *nva_)
     nva_mig_member(nva, m, joined);
 }
 
+/* For 'nva->faults'. */
+static bool
+disconnect(const char *name, void *nva_)
+{
+    struct nva *nva = nva_;
+    struct nve *nve = topology_find_nve(&nva->topology, name);
+
+    if (nve) {
+        nva_session_disconnect(nve->session, "a test wants it");
+    }
+    return nve != NULL;
+}
+
 static char *
 start_listeners(struct nva *nva, const struct nva_config *config)
 {
@@ -103,6 +116,8 @@ nva_create(const struct nva_config *config, struct nva **nvap)
     nva->topology.member_cb = member_changed;
     nva->topology.aux = nva;
     nva->neighbors = neighbors_create(send_probe, way_changed, nva);
+    nva->prober = prober_create(&nva->topology, &nva_prober_class, nva);
+    nva->announcer = announcer_create(&nva_announcer_class, nva);
     ovs_list_init(&nva->peers);
     ovs_list_init(&nva->dirty_sessions);
     ovs_list_init(&nva->active);
@@ -114,6 +129,9 @@ nva_create(const struct nva_config *config, struct nva **nvap)
     nva_mcast_create(nva);
     nva->db = db_create(config->db, &nva_db_class, nva);
     nva_ctl_register(nva);
+    if (config->enable_faults) {
+        nva->faults = faults_create(disconnect, nva);
+    }
     error = start_listeners(nva, config);
     if (error) {
         nva_destroy(nva);
@@ -162,8 +180,11 @@ nva_destroy(struct nva *nva)
     mcast_destroy(nva->mcast);
     neighbors_destroy(nva->neighbors);
     nva_history_destroy(nva->history);
+    prober_destroy(nva->prober);
+    announcer_destroy(nva->announcer);
     db_destroy(nva->db);
     loop_destroy(nva->loop);
+    faults_destroy(nva->faults);
     free(nva->openflow_target);
     free(nva->openflow_port);
     free(nva);
@@ -217,6 +238,8 @@ nva_run(struct nva *nva)
     }
     now = clock_msec();
     neighbors_run(nva->neighbors, now);
+    prober_run(nva->prober, now);
+    announcer_run(nva->announcer, now);
     nva_migs_run(nva, now);
     nva_evacuations_run(nva);
     nva_history_run(nva);
@@ -243,6 +266,8 @@ nva_wait(struct nva *nva)
     if (nva->evacuations_dirty) {
         deadline = 0;
     }
+    deadline = MIN(deadline, prober_deadline(nva->prober));
+    deadline = MIN(deadline, announcer_deadline(nva->announcer));
     if (nva->nve_cfg != nva->owed_cfg) {
         deadline = MIN(deadline, nva->owing_since + NEIGHBORS_MAX_MS);
     }

@@ -18,6 +18,7 @@ struct nva_config {
     const char *ovsdb_listen;   /* For hypervisors that dial in, or null. */
     const char *openflow_listen;
     const struct loop_tls_files *tls; /* Null for no TLS. */
+    bool enable_faults;         /* For tests, see fault.h. */
 };
 
 /* Returns null on success, otherwise an error message that the caller must

@@ -84,6 +84,12 @@ ofconn_destroy(struct ofconn *oc)
 }
 
 void
+ofconn_disconnect(struct ofconn *oc, const char *reason)
+{
+    loop_conn_reset(oc->conn, reason);
+}
+
+void
 ofconn_set_aux(struct ofconn *oc, void *aux)
 {
     oc->aux = aux;

@@ -48,6 +48,9 @@ struct ofconn *ofconn_accept(struct loop_conn *, const struct ofconn_class *,
 /* Closes the session.  Must not be called from a callback of the class. */
 void ofconn_destroy(struct ofconn *);
 
+/* Drops the connection because of 'reason'; one of ours is tried again. */
+void ofconn_disconnect(struct ofconn *, const char *reason);
+
 /* Changes whom the callbacks tell. */
 void ofconn_set_aux(struct ofconn *, void *aux);
 

@@ -293,8 +293,10 @@ send_changed_meters(struct ofsync *os, ovs_be32 xid)
 {
     struct ofsync_meter *meter;
 
+    /* Flows that came and went since the last time, or during a comparison,
+     * are sent and deleted in one bundle; they need their meters, too. */
     HMAP_FOR_EACH (meter, node, &os->meters) {
-        if (meter->n_refs && meter->dirty) {
+        if (meter->dirty && (meter->n_refs || !meter->installed)) {
             send_meter_mod(os, &meter->config,
                            meter->installed ? OFPMC13_MODIFY : OFPMC13_ADD,
                            xid);

@@ -20,6 +20,11 @@
 #define SNOOPING_METER 0x30001
 #define SNOOPING_METER_RATE 500
 
+/* The MAC addresses of IP multicast (RFC 1112 section 6.4, RFC 2464
+ * section 7). */
+#define IPV4_GROUPS "dl_dst=01:00:5e:00:00:00/ff:ff:ff:80:00:00"
+#define IPV6_GROUPS "dl_dst=33:33:00:00:00:00/ff:ff:00:00:00:00"
+
 /* Lists of copies. */
 
 /* A flood list in parts.  A part is one flow of 'table', found by its number
@@ -215,45 +220,46 @@ pipeline_put_copies__(struct ds *s)
  *
  * A report of one group is not flooded: who hears it keeps silent about its
  * own membership (RFC 2236 section 3, RFC 2710 section 4), which would then be
- * unknown (RFC 4541 section 2.1.1).  It cannot be told from a query for one
- * group in IGMP, which the controller therefore sends back. */
+ * unknown (RFC 4541 section 2.1.1).  It leaves only by the uplink, if there is
+ * one, for the physical network has to know what to send here.  It cannot be
+ * told from a query for one group in IGMP, for which the controller therefore
+ * makes the copies that are missing, see pipeline_put_flood(). */
 void
 pipeline_add_snooping__(struct flow_list *fl, const struct vn *vn)
 {
     static const struct {
         int priority;
         const char *match;
-        bool is_flooded;
+        enum flow_table next;
     } flows[] = {
-        { FLOW_PRIO_OVERRIDE, "ip,nw_proto=2,nw_dst="IGMP_LINK_LOCAL, true },
-        { FLOW_PRIO_NORMAL, "ip,nw_proto=2", false },
-        { FLOW_PRIO_NORMAL, "icmp6,icmp_type=130", true },
-        { FLOW_PRIO_NORMAL, "icmp6,icmp_type=131", false },
-        { FLOW_PRIO_NORMAL, "icmp6,icmp_type=132", true },
-        { FLOW_PRIO_NORMAL, "icmp6,icmp_type=143", true },
+        { FLOW_PRIO_OVERRIDE, IPV4_GROUPS",ip,nw_proto=2,"
+          "nw_dst="IGMP_LINK_LOCAL, FLOW_TABLE_FLOOD },
+        { FLOW_PRIO_NORMAL, IPV4_GROUPS",ip,nw_proto=2", FLOW_TABLE_UPLINK },
+        { FLOW_PRIO_NORMAL, IPV6_GROUPS",icmp6,icmp_type=130",
+          FLOW_TABLE_FLOOD },
+        { FLOW_PRIO_NORMAL, IPV6_GROUPS",icmp6,icmp_type=131",
+          FLOW_TABLE_UPLINK },
+        { FLOW_PRIO_NORMAL, IPV6_GROUPS",icmp6,icmp_type=132",
+          FLOW_TABLE_FLOOD },
+        { FLOW_PRIO_NORMAL, IPV6_GROUPS",icmp6,icmp_type=143",
+          FLOW_TABLE_FLOOD },
     };
     uint64_t cookie = cookie_make(COOKIE_VN, vn->id);
     struct ds m = DS_EMPTY_INITIALIZER;
-    struct ds a = DS_EMPTY_INITIALIZER;
 
     fl->meter.id = SNOOPING_METER;
     fl->meter.rate = SNOOPING_METER_RATE;
     fl->meter.burst = SNOOPING_METER_RATE;
     for (size_t i = 0; i < ARRAY_SIZE(flows); i++) {
-        fmt(&a, "controller(max_len=65535,userdata=%02x,meter_id=%d)",
-            PIPELINE_PUNT_MEMBERSHIP, SNOOPING_METER);
-        if (flows[i].is_flooded) {
-            ds_put_char(&a, ',');
-            pipeline_put_copies__(&a);
-        }
-        flow_list_add(fl, FLOW_TABLE_FLOOD, flows[i].priority, cookie,
+        flow_list_add(fl, FLOW_TABLE_LOOKUP, flows[i].priority, cookie,
                       fmt(&m, "metadata=%"PRIu32","REG_ORIGIN"=%d,"
-                          "dl_vlan=0xffff,dl_dst=01:00:00:00:00:00"
-                          "/01:00:00:00:00:00,%s", vn->vni, FLOW_FROM_VM,
-                          flows[i].match), "%s", ds_cstr(&a));
+                          "dl_vlan=0xffff,%s", vn->vni, FLOW_FROM_VM,
+                          flows[i].match),
+                      "controller(max_len=65535,userdata=%02x,meter_id=%d),"
+                      "resubmit(,%d)", PIPELINE_PUNT_MEMBERSHIP,
+                      SNOOPING_METER, flows[i].next);
     }
     ds_destroy(&m);
-    ds_destroy(&a);
 }
 
 void

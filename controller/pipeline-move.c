@@ -21,6 +21,11 @@
 #define ACTIVATION_METER_BASE 0x20000
 #define ACTIVATION_METER_RATE 10
 
+/* The same for the meter that limits what a VM may answer to the controller,
+ * in packets/s.  It is asked twice in 0.5 s at most. */
+#define ANSWER_METER_BASE 0x50000
+#define ANSWER_METER_RATE 10
+
 /* A learned flow is alone with its cookie in its table.  The limit is what
  * makes OVS translate the first packet of a VM at its new place afresh,
  * instead of serving it from a cached flow that would learn only when the
@@ -224,10 +229,14 @@ pipeline_move_arm(const struct port *port, uint64_t id, const struct nve *new,
         put_learn_remote(&a, FLOW_PLACE_REMOTE, new, ip);
     }
 
+    /* Group addresses only, which are never redirected.  A late packet of the
+     * VM, for another one that moves away from 'new', comes from there, too.
+     * What the VM sends to a single address is followed by an announcement. */
     for (size_t i = 0; i < new->n_ips; i++) {
         ds_clear(&m);
         ds_put_format(&m, REG_ORIGIN"=%d,metadata=%"PRIu32
-                      ",dl_src="ETH_ADDR_FMT",%s=", FLOW_FROM_TUNNEL,
+                      ",dl_src="ETH_ADDR_FMT",dl_dst="FLOW_GROUP_MACS",%s=",
+                      FLOW_FROM_TUNNEL,
                       port->vn->vni, ETH_ADDR_ARGS(port->mac),
                       topology_is_ipv4(&new->ips[i])
                       ? "tun_src" : "tun_ipv6_src");
@@ -263,5 +272,31 @@ pipeline_move_redirect(const struct port *port, uint64_t id,
                   ds_cstr(&a));
     ds_destroy(&m);
     ds_destroy(&a);
+    return flow_list_finish(fl);
+}
+
+struct flow_list *
+pipeline_move_answers(const struct port *port, uint64_t id, ofp_port_t ofport,
+                      bool is_new)
+{
+    struct flow_list *fl = flow_list_create();
+    struct ds m = DS_EMPTY_INITIALIZER;
+
+    fl->meter.id = ANSWER_METER_BASE + ofp_to_u16(ofport);
+    fl->meter.rate = fl->meter.burst = ANSWER_METER_RATE;
+    flow_list_add(fl, FLOW_TABLE_LOOKUP, FLOW_PRIO_OVERRIDE,
+                  cookie_make(COOKIE_PROBE, id),
+                  fmt(&m, "in_port=%"PRIu32",dl_dst="FLOW_NVA_MAC, ofport),
+                  "meter:%"PRIu32",controller(max_len=64,userdata=%02x)",
+                  fl->meter.id, PIPELINE_PUNT_ANSWER);
+    if (is_new) {
+        fmt(&m, "metadata=%"PRIu32",dl_dst="ETH_ADDR_FMT, port->vn->vni,
+            ETH_ADDR_ARGS(port->mac));
+        flow_list_add(fl, FLOW_TABLE_UPLINK_SEEN, FLOW_PRIO_NORMAL,
+                      cookie_make(COOKIE_PROBE, id), ds_cstr(&m),
+                      "meter:%"PRIu32",controller(max_len=64,userdata=%02x)",
+                      fl->meter.id, PIPELINE_PUNT_SEEN);
+    }
+    ds_destroy(&m);
     return flow_list_finish(fl);
 }

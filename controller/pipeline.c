@@ -128,8 +128,8 @@ add_defaults(struct flow_list *fl, uint64_t cookie)
         { FLOW_TABLE_RESPONDER_LIMIT, FLOW_PRIO_DEFAULT, "",
           FLOW_TABLE_LOOKUP },
         { FLOW_TABLE_RESPONDER, FLOW_PRIO_DEFAULT, "", FLOW_TABLE_LOOKUP },
-        { FLOW_TABLE_LOOKUP, FLOW_PRIO_NORMAL,
-          "dl_dst=01:00:00:00:00:00/01:00:00:00:00:00", FLOW_TABLE_FLOOD },
+        { FLOW_TABLE_LOOKUP, FLOW_PRIO_LOW,
+          "dl_dst="FLOW_GROUP_MACS, FLOW_TABLE_FLOOD },
         { FLOW_TABLE_FLOOD, FLOW_PRIO_NORMAL, REG_ORIGIN"=1",
           FLOW_TABLE_FLOOD_LOCAL },
     };
@@ -144,6 +144,13 @@ add_defaults(struct flow_list *fl, uint64_t cookie)
      * among it the announcement of a move, which has done its work. */
     flow_list_add(fl, FLOW_TABLE_LOOKUP, FLOW_PRIO_OVERRIDE, cookie,
                   "dl_dst=01:80:c2:00:00:00/ff:ff:ff:ff:ff:f0", "drop");
+    /* What VMs say to the controller is for no other VM; and it hears them
+     * only while it asks them, see pipeline_move_answers(). */
+    flow_list_add(fl, FLOW_TABLE_LOOKUP, FLOW_PRIO_NORMAL, cookie,
+                  "dl_dst="FLOW_NVA_MAC, "drop");
+    flow_list_add(fl, FLOW_TABLE_LOOKUP, FLOW_PRIO_OVERRIDE, cookie,
+                  "icmp6,icmp_type=135,nd_target="FLOW_NVA_LLA, "drop");
+
     flow_list_add(fl, FLOW_TABLE_LOOKUP, FLOW_PRIO_DEFAULT, cookie, "",
                   "resubmit(,%d),resubmit(,%d)",
                   FLOW_TABLE_MAPPING, FLOW_TABLE_OUTPUT);

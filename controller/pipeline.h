@@ -28,7 +28,9 @@ enum pipeline_punt {
     PIPELINE_PUNT_PROBE = 3,        /* A probe of the underlay arrived. */
     PIPELINE_PUNT_RARP = 4,         /* A VM asks for its address. */
     PIPELINE_PUNT_DENIED = 5,       /* A VM sent what it may not send. */
-    PIPELINE_PUNT_MEMBERSHIP = 6    /* A VM sent IGMP or MLD. */
+    PIPELINE_PUNT_ANSWER = 6,       /* A VM answered a request of ours. */
+    PIPELINE_PUNT_SEEN = 7,         /* An uplink brought a frame for a VM. */
+    PIPELINE_PUNT_MEMBERSHIP = 8    /* A VM sent IGMP or MLD. */
 };
 
 /* What an NVE needs whatever its ports are: 'geneve' and 'vxlan' are the
@@ -42,6 +44,12 @@ struct flow_list *pipeline_denied(const struct nve *);
 
 /* What an NVE needs for each virtual network it takes part in. */
 struct flow_list *pipeline_vn(const struct vn *);
+
+/* What an NVE needs for the VN if its interface 'ofport' leads to a physical
+ * network that is the same LAN, in 'vlan' there or, if that is 0, untagged
+ * (A9). */
+struct flow_list *pipeline_uplink(const struct vn *, ofp_port_t ofport,
+                                  uint16_t vlan);
 
 /* Broadcast copies for 'n' ports of the VN at this NVE. */
 struct flow_list *pipeline_flood_local(const struct vn *,
@@ -63,7 +71,8 @@ struct flow_list *pipeline_group_remote(const struct mcast_group *,
                                         const struct nve *const remotes[],
                                         size_t n);
 
-/* Appends actions that flood a packet of a VM of the VN, for a packet-out. */
+/* Appends actions, for a packet-out, that flood what a VM of the VN sent and
+ * the controller got.  The uplink, if there is one, has it already. */
 void pipeline_put_flood(struct ds *, const struct vn *);
 
 /* 'port' is at 'nve', at its address 'ip'; the answers to ARP and ND for it
@@ -110,6 +119,12 @@ struct flow_list *pipeline_move_arm(const struct port *, uint64_t id,
 struct flow_list *pipeline_move_redirect(const struct port *, uint64_t id,
                                          const struct nve *new, int ip,
                                          ofp_port_t old_ofport);
+
+/* At the old and the new NVE of a move whose VM is asked where it is: what it
+ * answers from 'ofport' goes to the controller.  So does, if 'is_new', what an
+ * uplink brings for it. */
+struct flow_list *pipeline_move_answers(const struct port *, uint64_t id,
+                                        ofp_port_t ofport, bool is_new);
 
 /* Returns the meter through which late packets for 'old_ofport' pass. */
 uint32_t pipeline_redirect_meter(ofp_port_t old_ofport);

@@ -67,6 +67,7 @@ topology_add_nve(struct topology *t, const char *name, uint64_t id)
     nve->encap = ENCAP_GENEVE;
     hmap_init(&nve->members);
     ovs_list_init(&nve->move_parts);
+    ovs_list_init(&nve->uplinks);
     hmap_insert(&t->nves, &nve->name_node, hash_string(name, 0));
     hmap_insert(&t->nves_by_id, &nve->id_node, hash_uint64(id));
     return nve;
@@ -75,6 +76,7 @@ topology_add_nve(struct topology *t, const char *name, uint64_t id)
 void
 topology_remove_nve(struct topology *t, struct nve *nve)
 {
+    topology_clear_uplinks(nve);
     ovs_assert(hmap_is_empty(&nve->members)
                && ovs_list_is_empty(&nve->move_parts));
     hmap_remove(&t->nves, &nve->name_node);
@@ -122,6 +124,44 @@ topology_tunnel_address(const struct nve *from, const struct nve *to)
         }
     }
     return -1;
+}
+
+void
+topology_add_uplink(struct nve *nve, const char *vn_name, const char *ifname,
+                    ofp_port_t ofport, uint16_t vlan)
+{
+    struct uplink *uplink = xzalloc(sizeof *uplink);
+
+    uplink->vn_name = xstrdup(vn_name);
+    uplink->ifname = xstrdup(ifname);
+    uplink->ofport = ofport;
+    uplink->vlan = vlan;
+    ovs_list_push_back(&nve->uplinks, &uplink->nve_node);
+}
+
+void
+topology_clear_uplinks(struct nve *nve)
+{
+    struct uplink *uplink;
+
+    LIST_FOR_EACH_POP (uplink, nve_node, &nve->uplinks) {
+        free(uplink->vn_name);
+        free(uplink->ifname);
+        free(uplink);
+    }
+}
+
+const struct uplink *
+topology_find_uplink(const struct nve *nve, const struct vn *vn)
+{
+    const struct uplink *uplink;
+
+    LIST_FOR_EACH (uplink, nve_node, &nve->uplinks) {
+        if (!strcmp(uplink->vn_name, vn->name)) {
+            return uplink;
+        }
+    }
+    return NULL;
 }
 
 /* Virtual networks. */
@@ -307,6 +347,21 @@ topology_find_attachment(const struct topology *t, const char *port_name,
         }
     }
     return best;
+}
+
+const struct attachment *
+topology_find_ignored(const struct topology *t, const char *port_name)
+{
+    const struct attachment *a;
+
+    HMAP_FOR_EACH_WITH_HASH (a, iface_node, hash_string(port_name, 0),
+                             &t->attachments) {
+        if (!strcmp(a->port_name, port_name)
+            && a != topology_find_attachment(t, port_name, a->nve)) {
+            return a;
+        }
+    }
+    return NULL;
 }
 
 const struct attachment *

@@ -49,8 +49,19 @@ struct nve {
 
     struct hmap members;        /* Contains "struct member"s by 'vn'. */
     struct ovs_list move_parts; /* Contains "struct move_part"s, move.h. */
+    struct ovs_list uplinks;    /* Contains "struct uplink"s. */
     struct ofsync *ofsync;      /* Its flows.  Set by the owner of both. */
     void *session;              /* Its connections, likewise. */
+};
+
+/* An interface of an NVE's integration bridge that leads to a physical network
+ * which is one LAN with a virtual network (A9). */
+struct uplink {
+    struct ovs_list nve_node;   /* In the NVE's 'uplinks'. */
+    char *vn_name;              /* The VN need not exist (yet). */
+    char *ifname;
+    ofp_port_t ofport;
+    uint16_t vlan;              /* 0 for untagged. */
 };
 
 /* A virtual network. */
@@ -66,6 +77,7 @@ struct vn {
     uint32_t responder_burst;   /* In packets. */
     bool snoop;                 /* Multicast to members only, see mcast.h. */
     uint32_t max_groups;        /* That a port can be a member of. */
+    unsigned int announce_count; /* How often a move is announced. */
 
     struct hmap ports;          /* Contains "struct port"s by 'vn_node'. */
     struct hmap members;        /* Contains "struct member"s by 'nve'. */
@@ -179,6 +191,11 @@ struct attachment *topology_find_attachment(const struct topology *,
                                             const char *port_name,
                                             const struct nve *);
 
+/* Returns an interface of 'port_name' that is without effect because of
+ * another one at the same NVE, or null. */
+const struct attachment *topology_find_ignored(const struct topology *,
+                                               const char *port_name);
+
 /* Returns an interface of 'port_name' at any NVE, or null; of several, the one
  * at the NVE whose name sorts first. */
 struct attachment *topology_find_any_attachment(const struct topology *,
@@ -192,6 +209,17 @@ const struct attachment *topology_find_ofport(const struct topology *,
 /* Returns the port of 'vn' that has address 'ip', or null. */
 struct port *topology_find_address(const struct vn *,
                                    const struct in6_addr *ip);
+/* Records an uplink of 'nve'; it must have none into 'vn_name'. */
+void topology_add_uplink(struct nve *, const char *vn_name,
+                         const char *ifname, ofp_port_t ofport,
+                         uint16_t vlan);
+
+/* Removes all uplinks of 'nve'. */
+void topology_clear_uplinks(struct nve *);
+
+/* Returns the uplink of 'nve' into 'vn', or null. */
+const struct uplink *topology_find_uplink(const struct nve *,
+                                          const struct vn *);
 
 /* Returns what 'nve' has to do with 'vn', or null. */
 struct member *topology_find_member(const struct nve *, const struct vn *);

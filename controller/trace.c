@@ -107,7 +107,8 @@ put_cookie_object(const struct trace *tr, uint64_t cookie, struct ds *s)
     }
     case COOKIE_VN:
     case COOKIE_FLOOD_LOCAL:
-    case COOKIE_FLOOD_REMOTE: {
+    case COOKIE_FLOOD_REMOTE:
+    case COOKIE_UPLINK: {
         const struct vn *vn = topology_find_vn_by_id(t, id);
 
         name = vn ? vn->name : NULL;
@@ -120,7 +121,8 @@ put_cookie_object(const struct trace *tr, uint64_t cookie, struct ds *s)
         break;
     }
     case COOKIE_MOVE:
-    case COOKIE_LEARNED: {
+    case COOKIE_LEARNED:
+    case COOKIE_PROBE: {
         const struct port *port;
 
         HMAP_FOR_EACH (port, name_node, &t->ports) {
@@ -333,7 +335,17 @@ output_to_interface(struct trace *tr, ofp_port_t port)
 {
     const struct nve *nve = tr->visit->nve;
     const struct attachment *a = find_interface(tr->topology, nve, port);
+    const struct uplink *uplink;
 
+    LIST_FOR_EACH (uplink, nve_node, &nve->uplinks) {
+        if (uplink->ofport == port) {
+            put_line(tr, ">> uplink %s", uplink->ifname);
+            svec_add_nocopy(&tr->deliveries, xasprintf("uplink %s of %s",
+                                                       uplink->ifname,
+                                                       nve->name));
+            return;
+        }
+    }
     if (a) {
         put_line(tr, ">> interface %s: %s", a->ifname, a->port_name);
         svec_add_nocopy(&tr->deliveries, xasprintf("%s at %s", a->port_name,
@@ -515,6 +527,10 @@ execute_one(struct trace *tr, const struct ofpact *a, bool is_last)
         tr->flow.dl_src = ofpact_get_SET_ETH_SRC(a)->mac;
     } else if (a->type == OFPACT_SET_ETH_DST) {
         tr->flow.dl_dst = ofpact_get_SET_ETH_DST(a)->mac;
+    } else if (a->type == OFPACT_PUSH_VLAN) {
+        flow_push_vlan_uninit(&tr->flow, NULL);
+        tr->flow.vlans[0].tpid = ofpact_get_PUSH_VLAN(a)->ethertype;
+        tr->flow.vlans[0].tci = htons(VLAN_CFI);
     } else if (a->type == OFPACT_CLONE) {
         clone(tr, ofpact_get_CLONE(a));
     } else if (a->type == OFPACT_LEARN) {

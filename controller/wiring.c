@@ -461,6 +461,28 @@ wiring_port_groups_changed(struct topology *t, struct port *port)
     }
 }
 
+/* Uplinks. */
+
+/* Returns what 'nve' needs for its uplink into 'vn', or null if it has
+ * none. */
+static struct flow_list *
+uplink_list(const struct nve *nve, const struct vn *vn)
+{
+    const struct uplink *uplink = topology_find_uplink(nve, vn);
+
+    return uplink ? pipeline_uplink(vn, uplink->ofport, uplink->vlan) : NULL;
+}
+
+void
+wiring_uplinks_changed(struct nve *nve)
+{
+    struct member *m;
+
+    HMAP_FOR_EACH (m, nve_node, &nve->members) {
+        set_unit(nve, COOKIE_UPLINK, m->vn->id, uplink_list(nve, m->vn));
+    }
+}
+
 /* Members. */
 
 /* Brings all of 'vn' to 'nve'. */
@@ -470,6 +492,7 @@ bring_vn(struct topology *t, struct nve *nve, struct vn *vn)
     struct port *port;
 
     set_unit(nve, COOKIE_VN, vn->id, pipeline_vn(vn));
+    set_unit(nve, COOKIE_UPLINK, vn->id, uplink_list(nve, vn));
     wiring_flood_local_changed(t, nve, vn);
     HMAP_FOR_EACH (port, vn_node, &vn->ports) {
         set_port(t, port, nve);
@@ -485,6 +508,7 @@ remove_vn(struct nve *nve, struct vn *vn)
     struct port *port;
 
     ofsync_set(nve->ofsync, cookie_make(COOKIE_VN, vn->id), NULL);
+    ofsync_set(nve->ofsync, cookie_make(COOKIE_UPLINK, vn->id), NULL);
     ofsync_set(nve->ofsync, cookie_make(COOKIE_FLOOD_LOCAL, vn->id), NULL);
     ofsync_set(nve->ofsync, cookie_make(COOKIE_FLOOD_REMOTE, vn->id), NULL);
     HMAP_FOR_EACH (port, vn_node, &vn->ports) {
@@ -681,6 +705,7 @@ wiring_check(struct topology *t, struct nve *nve,
         flow_list_unref(vn->flood[families(nve)]);
         vn->flood[families(nve)] = NULL;
         check_unit(&check, nve, COOKIE_VN, vn->id, pipeline_vn(vn));
+        check_unit(&check, nve, COOKIE_UPLINK, vn->id, uplink_list(nve, vn));
         check_unit(&check, nve, COOKIE_FLOOD_LOCAL, vn->id,
                    wiring_flood_local_list(t, nve, vn, NULL, false));
         check_unit(&check, nve, COOKIE_FLOOD_REMOTE, vn->id,

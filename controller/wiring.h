@@ -42,6 +42,9 @@ void wiring_nve_changed(struct nve *, const struct wiring_config *);
  * the ports there is out of date. */
 void wiring_nve_moved(struct topology *, struct nve *);
 
+/* The uplinks of 'nve' changed. */
+void wiring_uplinks_changed(struct nve *);
+
 /* An attribute of 'vn' changed. */
 void wiring_vn_changed(struct topology *, struct vn *);
 

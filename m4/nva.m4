@@ -51,6 +51,10 @@ AC_DEFUN([NVA_CHECK_LIBRARIES], [
     [AC_MSG_ERROR([libevent was not found; run "apt-get install libevent-dev"])])
   PKG_CHECK_MODULES([SSL], [openssl >= 1.1.1], [],
     [AC_MSG_ERROR([openssl was not found; run "apt-get install libssl-dev"])])
+  dnl json-c exports names that libopenvswitch has, too, with other meanings:
+  dnl no program may link both.
+  PKG_CHECK_MODULES([JSON_C], [json-c >= 0.13], [],
+    [AC_MSG_ERROR([json-c was not found; run "apt-get install libjson-c-dev"])])
   OVS_LIBS="$SSL_LIBS -lcap-ng -lunbound -latomic -lm -lpthread"
   AC_SUBST([OVS_LIBS])])
 

@@ -2,12 +2,14 @@ check_PROGRAMS += tests/test-nva
 tests_test_nva_SOURCES = \
 	tests/fake-switch.c \
 	tests/fake-switch.h \
+	tests/test-announcer.c \
 	tests/test-mcast.c \
 	tests/test-migration.c \
 	tests/test-neighbor.c \
 	tests/test-nva.c \
 	tests/test-nva.h \
 	tests/test-ofsync.c \
+	tests/test-prober.c \
 	tests/test-trace.c \
 	tests/test-wiring.c
 tests_test_nva_LDADD = $(NVA_LDADD)
@@ -20,15 +22,24 @@ check_PROGRAMS += tests/test-hvdb
 tests_test_hvdb_SOURCES = tests/test-hvdb.c
 tests_test_hvdb_LDADD = $(NVA_LDADD)
 
+# Runs in a guest that has no libraries, and at the guest's peer.
+check_PROGRAMS += tests/test-guest
+tests_test_guest_SOURCES = tests/test-guest.c
+tests_test_guest_CPPFLAGS = -D_GNU_SOURCE
+tests_test_guest_CFLAGS = $(WARNING_CFLAGS) -std=gnu11
+tests_test_guest_LDFLAGS = -static
+
 TESTSUITE_AT = \
 	tests/testsuite.at \
 	tests/move-macros.at \
 	tests/nva-macros.at \
 	tests/sandbox-macros.at \
 	tests/system-macros.at \
+	tests/announcer.at \
 	tests/docs.at \
 	tests/evacuate.at \
 	tests/history.at \
+	tests/fault.at \
 	tests/hvdb.at \
 	tests/lifecycle.at \
 	tests/loop.at \
@@ -40,30 +51,40 @@ TESTSUITE_AT = \
 	tests/nva-ctl-refuse.at \
 	tests/nva-ctl-stats.at \
 	tests/nva-ctl.at \
+	tests/nva-qmp-migrate.at \
 	tests/nva-schema.at \
 	tests/ofsync-stage.at \
 	tests/ofsync.at \
 	tests/pipeline.at \
 	tests/scene-macros.at \
 	tests/scene.at \
+	tests/prober.at \
 	tests/style.at \
 	tests/system-blackout.at \
+	tests/system-evacuate.at \
 	tests/system-failure.at \
 	tests/system-guest.at \
 	tests/system-kinds.at \
 	tests/system-mcast.at \
 	tests/system-move.at \
+	tests/system-probe.at \
+	tests/system-qemu.at \
+	tests/system-uplink.at \
+	tests/system-random.at \
 	tests/system-traffic.at \
 	tests/system-trigger.at \
 	tests/trace.at \
 	tests/wiring.at
 TESTSUITE = $(srcdir)/tests/testsuite
 EXTRA_DIST += $(TESTSUITE_AT) $(TESTSUITE) tests/package.m4 \
+	tests/fake-qmp.py \
 	tests/frames.py \
 	tests/hvdb-rubbish.py \
 	tests/lifecycle.py \
 	tests/measure-moves \
-	tests/pipeline.expected
+	tests/pipeline.expected \
+	tests/qemu-guest \
+	tests/qemu-judge.py
 
 # The flows of a small scene, as they are meant to be.  After a wanted change
 # of the pipeline, run this and read the difference before committing it.
@@ -76,6 +97,12 @@ AUTOTEST_PATH = tests:controller:utilities
 
 check-local: all $(check_PROGRAMS) $(TESTSUITE)
 	$(SHELL) '$(TESTSUITE)' -C tests AUTOTEST_PATH='$(AUTOTEST_PATH)' $(TESTSUITEFLAGS)
+
+# What was downloaded stays until then.
+distclean-local: distclean-qemu-guest
+distclean-qemu-guest:
+	rm -rf tests/qemu-guest.d
+.PHONY: distclean-qemu-guest
 
 clean-local:
 	rm -rf tests/valgrind
@@ -96,6 +123,7 @@ $(srcdir)/tests/package.m4: $(top_srcdir)/configure.ac
 TESTSUITE_AT += tests/system-macros.at
 TESTSUITE_AT += tests/system-traffic.at
 EXTRA_DIST += tests/nva-multicast.py tests/nva-relay.py
+EXTRA_DIST += tests/random-moves tests/random_scene.py tests/random_traffic.py
 
 # The tests with our own programs, but not those of Open vSwitch, in valgrind.
 # Each program is replaced by a script that runs the real one.

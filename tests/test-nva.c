@@ -124,6 +124,12 @@ test_pipeline(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
                pipeline_move_arm(port, 0x41, hv2, 1, u16_to_ofp(10)));
     print_list("redirect", pipeline_move_redirect(port, 0x41, hv2, 0,
                                                   u16_to_ofp(10)));
+    print_list("answers",
+               pipeline_move_answers(port, 0x41, u16_to_ofp(10), false));
+    print_list("answers at the new NVE",
+               pipeline_move_answers(port, 0x41, u16_to_ofp(10), true));
+    print_list("uplink", pipeline_uplink(vn, u16_to_ofp(20), 100));
+    print_list("untagged uplink", pipeline_uplink(vn, u16_to_ofp(20), 0));
     topology_uninit(&t);
     return EXIT_SUCCESS;
 }
@@ -149,8 +155,10 @@ static const struct {
     { "flow-tables", test_flow_tables },
     { "flow-tables-check", test_flow_tables_check },
     { "mcast", test_mcast },
+    { "announcer", test_announcer },
     { "migration", test_migration },
     { "neighbor", test_neighbor },
+    { "prober", test_prober },
     { "ofsync", test_ofsync },
     { "trace", test_trace },
     { "wiring", test_wiring },

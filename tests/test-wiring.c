@@ -388,12 +388,27 @@ step_vn(struct world *w, struct vn *vn)
 }
 
 static void
+step_uplinks(struct world *w, struct nve *nve)
+{
+    topology_clear_uplinks(nve);
+    for (int i = 0; i < N_VNS; i++) {
+        if (rnd(2)) {
+            topology_add_uplink(nve, w->vns[i]->name, "up0", u16_to_ofp(3),
+                                rnd(2) * 100 + i);
+        }
+    }
+    wiring_uplinks_changed(nve);
+}
+
+static void
 step_nve(struct world *w, struct nve *nve)
 {
     struct move_part *part;
 
     say(w, "change %s", nve->name);
-    if (rnd(2)) {
+    if (!rnd(3)) {
+        step_uplinks(w, nve);
+    } else if (rnd(2)) {
         nve->vxlan_ofport = rnd(2) ? u16_to_ofp(2) : 0;
     } else {
         address_nve(w, nve);
@@ -601,7 +616,7 @@ static void
 check_left_over(const struct world *w, const struct nve *nve, struct ds *out)
 {
     static const enum cookie_kind kinds[] = {
-        COOKIE_VN, COOKIE_FLOOD_LOCAL, COOKIE_FLOOD_REMOTE
+        COOKIE_VN, COOKIE_FLOOD_LOCAL, COOKIE_FLOOD_REMOTE, COOKIE_UPLINK
     };
 
     for (int i = 0; i < N_VNS; i++) {

@@ -28,6 +28,23 @@ utilities_nva_traffic_CPPFLAGS = -D_GNU_SOURCE \
 	-DNVA_VERSION='"$(PACKAGE_VERSION)"'
 utilities_nva_traffic_LDADD = -lpthread
 
+# nva-qmp-migrate links json-c and so must not link libopenvswitch.
+bin_PROGRAMS += utilities/nva-qmp-migrate
+utilities_nva_qmp_migrate_SOURCES = \
+	utilities/nva-qmp-migrate.c \
+	utilities/qmp.c \
+	utilities/qmp.h \
+	utilities/qmp-io.c \
+	utilities/qmp-io.h \
+	utilities/qmp-move.c \
+	utilities/qmp-move.h
+utilities_nva_qmp_migrate_CPPFLAGS = -D_GNU_SOURCE \
+	-DNVA_VERSION='"$(PACKAGE_VERSION)"'
+utilities_nva_qmp_migrate_CFLAGS = $(AM_CFLAGS) $(LIBEVENT_CFLAGS) \
+	$(JSON_C_CFLAGS)
+utilities_nva_qmp_migrate_LDADD = $(LIBEVENT_LIBS) $(JSON_C_LIBS)
+dist_man_MANS += utilities/nva-qmp-migrate.8
+
 bin_SCRIPTS += utilities/nva-sandbox
 EXTRA_DIST += utilities/nva-sandbox
 

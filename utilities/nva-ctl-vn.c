@@ -253,7 +253,10 @@ cmd_vn_list(struct ctl_context *ctx)
 /* vn-set-option */
 
 enum { OPT_UNKNOWN_UNICAST, OPT_RESPONDER_RATE, OPT_RESPONDER_BURST,
-       OPT_MULTICAST, OPT_MULTICAST_GROUPS, N_VN_OPTS };
+       OPT_MULTICAST, OPT_MULTICAST_GROUPS, OPT_ANNOUNCE_COUNT, N_VN_OPTS };
+
+/* The controller takes no more, for the intervals double. */
+#define ANNOUNCE_COUNT_MAX 10
 
 static void
 pre_vn_set_option(struct ctl_context *ctx)
@@ -263,17 +266,18 @@ pre_vn_set_option(struct ctl_context *ctx)
 }
 
 static bool
-check_number(struct ctl_context *ctx, const struct nva_ctl_opt *opt)
+check_number(struct ctl_context *ctx, const struct nva_ctl_opt *opt,
+             unsigned int max)
 {
     unsigned int n;
 
     if (!opt->given || !opt->value[0]
         || (isdigit((unsigned char) opt->value[0])
-            && str_to_uint(opt->value, 10, &n))) {
+            && str_to_uint(opt->value, 10, &n) && n <= max)) {
         return true;
     }
     ctl_error(ctx, "%s=%s: must be a number from 0 to %u", opt->key,
-              opt->value, UINT_MAX);
+              opt->value, max);
     return false;
 }
 
@@ -288,15 +292,18 @@ cmd_vn_set_option(struct ctl_context *ctx)
         [OPT_RESPONDER_BURST] = { "responder_burst", NULL, "", false, true },
         [OPT_MULTICAST] = { "multicast", "snoop,flood", "", false, true },
         [OPT_MULTICAST_GROUPS] = { "multicast_groups", NULL, "", false, true },
+        [OPT_ANNOUNCE_COUNT] = { "announce_count", NULL, "", false, true },
     };
     const struct nvarec_virtual_network *vn;
 
     vn = nva_ctl_get_vn(ctx, ctx->argv[1]);
     if (!vn
         || !nva_ctl_take_opts(ctx, 2, opts, N_VN_OPTS, NULL)
-        || !check_number(ctx, &opts[OPT_RESPONDER_RATE])
-        || !check_number(ctx, &opts[OPT_RESPONDER_BURST])
-        || !check_number(ctx, &opts[OPT_MULTICAST_GROUPS])) {
+        || !check_number(ctx, &opts[OPT_RESPONDER_RATE], UINT_MAX)
+        || !check_number(ctx, &opts[OPT_RESPONDER_BURST], UINT_MAX)
+        || !check_number(ctx, &opts[OPT_MULTICAST_GROUPS], UINT_MAX)
+        || !check_number(ctx, &opts[OPT_ANNOUNCE_COUNT],
+                         ANNOUNCE_COUNT_MAX)) {
         return;
     }
     for (size_t i = 0; i < N_VN_OPTS; i++) {
