@@ -24,6 +24,8 @@ controller_libnva_a_SOURCES = \
 	controller/hvdb-view.h \
 	controller/hvdb.c \
 	controller/hvdb.h \
+	controller/igmp.c \
+	controller/igmp.h \
 	controller/loop-framer.c \
 	controller/loop-framer.h \
 	controller/loop-pulse.c \
@@ -38,6 +40,8 @@ controller_libnva_a_SOURCES = \
 	controller/loop-tls.h \
 	controller/loop.c \
 	controller/loop.h \
+	controller/mcast.c \
+	controller/mcast.h \
 	controller/migration.c \
 	controller/migration.h \
 	controller/move-drain.c \
@@ -54,6 +58,7 @@ controller_libnva_a_SOURCES = \
 	controller/nva-history.c \
 	controller/nva-hypervisor.c \
 	controller/nva-intent.c \
+	controller/nva-mcast.c \
 	controller/nva-move.c \
 	controller/nva-private.h \
 	controller/nva-probe.c \
@@ -72,6 +77,7 @@ controller_libnva_a_SOURCES = \
 	controller/ovsdb-replica.h \
 	controller/packet-out.c \
 	controller/packet-out.h \
+	controller/pipeline-flood.c \
 	controller/pipeline-move.c \
 	controller/pipeline-private.h \
 	controller/pipeline-uplink.c \

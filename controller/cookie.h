@@ -12,7 +12,8 @@ struct uuid;
 
 /* What a cookie is about.  A cookie is a kind in the upper 16 bits and the
  * first 48 bits of the UUID of a row, so that it survives a restart of the
- * controller and leads to the row (C7). */
+ * controller and leads to the row (C7).  The kinds whose table is null are for
+ * what is in no table; their number has been counted up (mcast.h). */
 #define COOKIES                                                             \
     COOKIE(NVE, 1, "nve", "NVE",                                            \
            "The ways from table to table, tunnels, answers to ND.")         \
@@ -37,7 +38,11 @@ struct uuid;
            "Brings the controller what the VM answers when it is asked "    \
            "where it is.")                                                  \
     COOKIE(UPLINK, 10, "uplink", "Virtual_Network",                         \
-           "The way between VMs at this NVE and a physical network.")
+           "The way between VMs at this NVE and a physical network.")       \
+    COOKIE(GROUP_LOCAL, 11, "group-local", NULL,                            \
+           "Copies of a multicast group's traffic for members here.")       \
+    COOKIE(GROUP_REMOTE, 12, "group-remote", NULL,                          \
+           "Copies of a multicast group's traffic for NVEs with members.")
 
 enum cookie_kind {
 #define COOKIE(NAME, N, STRING, TABLE, MEANING) COOKIE_##NAME = N,
@@ -53,7 +58,8 @@ uint64_t cookie_id(uint64_t cookie);
 /* Returns "port" and so on, or null if 'cookie' is none of ours. */
 const char *cookie_kind_name(uint64_t cookie);
 
-/* Returns the table of the NVA database that 'cookie' leads to, or null. */
+/* Returns the table of the NVA database that 'cookie' leads to, or null if it
+ * leads to none. */
 const char *cookie_table(uint64_t cookie);
 
 /* Returns the 48 bits of 'uuid' that stand for its row in a cookie. */

@@ -40,7 +40,7 @@
                "Answer ARP and ND for the addresses of a virtual network")  \
     FLOW_TABLE(31, ND_REPLY, "nd-reply", "nd_mac", "nd_flags,nd_option",    \
                "Turn a neighbor solicitation into its answer")              \
-    FLOW_TABLE(45, LOOKUP, "lookup", "", "",                                \
+    FLOW_TABLE(45, LOOKUP, "lookup", "in_port,origin,metadata", "",         \
                "Tell unicast from broadcast and multicast")                 \
     FLOW_TABLE(50, MAPPING, "mapping", "metadata,origin",                   \
                "place,port,encap",                                          \

@@ -84,6 +84,7 @@ resume_cut(struct move *move, long long int now, long long int wall)
 
     move->triggered_by = "resumed";
     move->cut_peers = move->cut_old = true;
+    wiring_port_groups_changed(move->topology, move->port);
     LIST_FOR_EACH (part, move_node, &move->parts) {
         move_part_build__(part, now);
     }
@@ -304,6 +305,7 @@ commit_old(struct move *move, long long int now, long long int wall)
 {
     move->cut_old = true;
     move_part_commit__(move->old_part, now);
+    wiring_port_groups_changed(move->topology, move->port);
     move_stage_changed(move->old_part, now, wall);
 }
 
@@ -324,6 +326,7 @@ commit_rest(struct move *move, long long int now, long long int wall)
         }
     }
     move_reached__(move, FAULT_COMMIT_REST_SENT);
+    wiring_port_groups_changed(move->topology, move->port);
     LIST_FOR_EACH_SAFE (part, move_node, &move->parts) {
         move_stage_changed(part, now, wall);
     }

@@ -96,6 +96,7 @@ explain_object(const struct nva *nva, uint64_t cookie, struct ds *s)
     const struct vn *vn;
     const struct port *port;
     const struct mig *mig;
+    const struct mcast_group *group;
 
     switch (cookie_kind(cookie)) {
     case COOKIE_NVE:
@@ -140,6 +141,17 @@ explain_object(const struct nva *nva, uint64_t cookie, struct ds *s)
             ds_put_cstr(s, ": migration (over)");
         }
         break;
+    case COOKIE_GROUP_LOCAL:
+    case COOKIE_GROUP_REMOTE:
+        group = mcast_find_by_id(&nva->topology, id);
+        if (group) {
+            ds_put_cstr(s, ": multicast group ");
+            mcast_format_group(group, s);
+            ds_put_format(s, " of %s", group->vn->name);
+        } else {
+            ds_put_cstr(s, ": multicast group (gone)");
+        }
+        break;
     default:
         break;
     }
@@ -171,10 +183,12 @@ explain(struct unixctl_conn *conn, int argc OVS_UNUSED, const char *argv[],
     }
     ds_put_cstr(&s, kind);
     explain_object(nva, cookie, &s);
-    ds_put_format(&s, "\n%s\nrow: table %s, UUID %08"PRIx64"-%04"PRIx64
-                  "...\n", meanings[cookie_kind(cookie)],
-                  cookie_table(cookie), cookie_id(cookie) >> 16,
-                  cookie_id(cookie) & 0xffff);
+    ds_put_format(&s, "\n%s\n", meanings[cookie_kind(cookie)]);
+    if (cookie_table(cookie)) {
+        ds_put_format(&s, "row: table %s, UUID %08"PRIx64"-%04"PRIx64"...\n",
+                      cookie_table(cookie), cookie_id(cookie) >> 16,
+                      cookie_id(cookie) & 0xffff);
+    }
     unixctl_command_reply(conn, ds_cstr(&s));
     ds_destroy(&s);
 }
@@ -193,6 +207,28 @@ flows(struct unixctl_conn *conn, int argc OVS_UNUSED, const char *argv[],
     }
     ofsync_format(nve->ofsync, &s);
     unixctl_command_reply(conn, ds_cstr(&s));
+    ds_destroy(&s);
+}
+
+static void
+groups(struct unixctl_conn *conn, int argc, const char *argv[], void *nva_)
+{
+    struct nva *nva = nva_;
+    struct ds s = DS_EMPTY_INITIALIZER;
+    bool found = argc < 2;
+    const struct vn *vn;
+
+    HMAP_FOR_EACH (vn, name_node, &nva->topology.vns) {
+        if (argc < 2 || !strcmp(vn->name, argv[1])) {
+            nva_mcast_format(vn, &s, clock_msec());
+            found = true;
+        }
+    }
+    if (found) {
+        unixctl_command_reply(conn, ds_cstr(&s));
+    } else {
+        unixctl_command_reply_error(conn, "no such virtual network");
+    }
     ds_destroy(&s);
 }
 
@@ -225,6 +261,7 @@ nva_ctl_register(struct nva *nva)
     unixctl_command_register("nva/status", "", 0, 0, status, nva);
     unixctl_command_register("nva/recompute", "", 0, 0, recompute, nva);
     unixctl_command_register("nva/explain", "COOKIE", 1, 1, explain, nva);
+    unixctl_command_register("nva/groups", "[VN]", 0, 1, groups, nva);
     unixctl_command_register("nva/trace", "PORT MICROFLOW", 2, 2, trace, nva);
     unixctl_command_register("nva/flows", "NVE", 1, 1, flows, nva);
 }

@@ -19,6 +19,7 @@ VLOG_DEFINE_THIS_MODULE(intent);
 #define RESPONDER_RATE 100
 #define RESPONDER_BURST 50
 #define PACKET_IN_RATE 1000
+#define MULTICAST_GROUPS 64
 #define ANNOUNCE_COUNT 5
 
 /* The highest Virtual_Network:options:announce_count. */
@@ -153,6 +154,10 @@ on_vn(const struct db_vn *row, void *nva_)
     int announce = smap_get_int(row->options, "announce_count",
                                 ANNOUNCE_COUNT);
     bool flood = !strcmp(unknown, "flood");
+    const char *multicast = smap_get_def(row->options, "multicast", "snoop");
+    bool snoop = strcmp(multicast, "flood");
+    int max_groups = smap_get_int(row->options, "multicast_groups",
+                                  MULTICAST_GROUPS);
 
     if (!flood && strcmp(unknown, "drop")) {
         db_write_vn_error(nva->db, &row->uuid,
@@ -164,6 +169,14 @@ on_vn(const struct db_vn *row, void *nva_)
                           "options:responder_burst at least 1");
         rate = RESPONDER_RATE;
         burst = RESPONDER_BURST;
+    } else if (snoop && strcmp(multicast, "snoop")) {
+        db_write_vn_error(nva->db, &row->uuid,
+                          "options:multicast must be snoop or flood; using "
+                          "snoop");
+    } else if (max_groups < 1) {
+        db_write_vn_error(nva->db, &row->uuid,
+                          "options:multicast_groups must be at least 1");
+        max_groups = MULTICAST_GROUPS;
     } else if (announce < 0 || announce > ANNOUNCE_COUNT_MAX) {
         db_write_vn_error(nva->db, &row->uuid,
                           "options:announce_count must be from 0 to 10");
@@ -177,19 +190,23 @@ on_vn(const struct db_vn *row, void *nva_)
     vn->announce_count = (announce < 0 || announce > ANNOUNCE_COUNT_MAX
                           ? ANNOUNCE_COUNT : announce);
     if (vn->vni == row->vni && vn->flood_unknown == flood
-        && vn->responder_rate == rate && vn->responder_burst == burst) {
+        && vn->responder_rate == rate && vn->responder_burst == burst
+        && vn->snoop == snoop && vn->max_groups == max_groups) {
         return;
     }
     vn->vni = row->vni;
     vn->flood_unknown = flood;
     vn->responder_rate = rate;
     vn->responder_burst = burst;
+    vn->snoop = snoop;
+    vn->max_groups = max_groups;
     wiring_vn_changed(&nva->topology, vn);
     HMAP_FOR_EACH (port, vn_node, &vn->ports) {
         if (port->move) {
             move_refresh(port->move);
         }
     }
+    nva_mcast_vn_changed(nva, vn);
 }
 
 static void
@@ -197,6 +214,7 @@ remove_port(struct nva *nva, struct port *port)
 {
     nva_evacuate_port_gone(nva, port);
     nva_mig_port_gone(nva, port);
+    nva_mcast_port_gone(nva, port);
     wiring_port_removed(&nva->topology, port);
     topology_remove_port(&nva->topology, port);
 }
@@ -311,6 +329,7 @@ nva_rebind(struct nva *nva, struct port *port)
         wiring_port_changed(&nva->topology, port);
     }
     nva_evacuate_port_changed(nva, port);
+    nva_mcast_query(nva, port, true);
 }
 
 /* Parses the addresses of 'row' into 'mac' and '*ips', which the caller must

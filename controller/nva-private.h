@@ -7,15 +7,16 @@
 /* What the files of the module share: nva.c (life and loop), nva-intent.c
  * (from the database to the topology), nva-session.c (sessions),
  * nva-hypervisor.c (databases of hypervisors), nva-guest.c (what VMs say),
- * nva-move.c (moves), nva-history.c (moves that have ended), nva-evacuate.c
- * (moves of all ports of an NVE), nva-probe.c (where VMs on the move are),
- * nva-uplink.c (physical networks), nva-ctl.c (commands of ovs-appctl).  For
- * them only. */
+ * nva-mcast.c (their multicast memberships), nva-move.c (moves),
+ * nva-history.c (moves that have ended), nva-evacuate.c (moves of all ports of
+ * an NVE), nva-probe.c (where VMs on the move are), nva-uplink.c (physical
+ * networks), nva-ctl.c (commands of ovs-appctl).  For them only. */
 
 #include "announcer.h"
 #include "db.h"
 #include "fault.h"
 #include "hvdb.h"
+#include "mcast.h"
 #include "move.h"
 #include "neighbor.h"
 #include "nva.h"
@@ -27,6 +28,7 @@
 #include "topology.h"
 #include "wiring.h"
 
+struct ds;
 struct ofputil_packet_in;
 
 /* Lifetime of a staged bundle in the switch, in s.  move.c stages afresh well
@@ -132,6 +134,10 @@ struct nva {
     struct ovs_list evacuations; /* Those running. */
     bool evacuations_dirty;     /* Some evacuation wants a look. */
 
+    struct mcast *mcast;
+    struct ovs_list queries;    /* Ports to be asked, by 'query_node'. */
+    long long int query_at;     /* When to ask all. */
+
     /* --wait=nve. */
     int64_t nb_cfg;             /* What is asked, */
     int64_t owed_cfg;           /* being confirmed, */
@@ -214,6 +220,18 @@ void nva_evacuate_migration_deleted(struct nva *, const struct uuid *);
 void nva_evacuations_retry(struct nva *);
 void nva_evacuations_run(struct nva *);
 void nva_evacuations_destroy(struct nva *);
+
+/* nva-mcast.c */
+void nva_mcast_create(struct nva *);
+void nva_mcast_packet_in(struct nva *, struct nve *,
+                         const struct ofputil_packet_in *);
+void nva_mcast_query(struct nva *, struct port *, bool soon);
+void nva_mcast_query_nve(struct nva *, struct nve *);
+void nva_mcast_vn_changed(struct nva *, struct vn *);
+void nva_mcast_port_gone(struct nva *, struct port *);
+void nva_mcast_run(struct nva *, long long int now);
+long long int nva_mcast_deadline(const struct nva *);
+void nva_mcast_format(const struct vn *, struct ds *, long long int now);
 
 /* nva-probe.c */
 extern const struct prober_class nva_prober_class;

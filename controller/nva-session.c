@@ -322,6 +322,9 @@ of_packet_in(struct ofconn *oc OVS_UNUSED, const struct ofputil_packet_in *pin,
     case PIPELINE_PUNT_SEEN:
         nva_announce_seen(s->nva, s->nve, ntohll(pin->cookie));
         break;
+    case PIPELINE_PUNT_MEMBERSHIP:
+        nva_mcast_packet_in(s->nva, s->nve, pin);
+        break;
     default:
         break;
     }
@@ -359,6 +362,7 @@ os_confirmation(struct ofsync *os, void *s_)
     if (ofsync_is_confirmed(os) && !s->probing) {
         s->probing = true;
         neighbors_nve_changed(s->nva->neighbors, s->nve);
+        nva_mcast_query_nve(s->nva, s->nve);
     }
     LIST_FOR_EACH_SAFE (part, nve_node, &s->nve->move_parts) {
         move_part_update(part, clock_msec(), clock_wall_usec());

@@ -126,6 +126,7 @@ nva_create(const struct nva_config *config, struct nva **nvap)
     nva->drain_max_ms = NVA_DRAIN_MAX * 1000;
     ovs_list_init(&nva->evacuations);
     nva->history = nva_history_create();
+    nva_mcast_create(nva);
     nva->db = db_create(config->db, &nva_db_class, nva);
     nva_ctl_register(nva);
     if (config->enable_faults) {
@@ -167,6 +168,7 @@ nva_destroy(struct nva *nva)
     nva_evacuations_destroy(nva);
     nva_migs_destroy(nva);
     HMAP_FOR_EACH_SAFE (port, name_node, &nva->topology.ports) {
+        nva_mcast_port_gone(nva, port);
         wiring_port_removed(&nva->topology, port);
         topology_remove_port(&nva->topology, port);
     }
@@ -175,6 +177,7 @@ nva_destroy(struct nva *nva)
         topology_remove_nve(&nva->topology, nve);
     }
     topology_uninit(&nva->topology);
+    mcast_destroy(nva->mcast);
     neighbors_destroy(nva->neighbors);
     nva_history_destroy(nva->history);
     prober_destroy(nva->prober);
@@ -242,6 +245,7 @@ nva_run(struct nva *nva)
     nva_history_run(nva);
     run_nve_cfg(nva, now);
     nva_sessions_run(nva, now);
+    nva_mcast_run(nva, now);
 }
 
 void
@@ -258,6 +262,7 @@ nva_wait(struct nva *nva)
                        nva_migs_deadline(nva)),
                    nva_sessions_deadline(nva));
     deadline = MIN(deadline, nva_history_deadline(nva->history));
+    deadline = MIN(deadline, nva_mcast_deadline(nva));
     if (nva->evacuations_dirty) {
         deadline = 0;
     }

@@ -4,7 +4,8 @@
 #ifndef PIPELINE_PRIVATE_H
 #define PIPELINE_PRIVATE_H 1
 
-/* What pipeline.c and pipeline-move.c share.  For them only. */
+/* What pipeline.c, pipeline-flood.c and pipeline-move.c share.  For them
+ * only. */
 
 #include "openvswitch/compiler.h"
 #include "pipeline.h"
@@ -34,5 +35,13 @@ const char *pipeline_fmt__(struct ds *s, const char *format, ...)
 /* Appends the actions that address a tunnel packet to address 'ip' of
  * 'nve'. */
 void pipeline_put_tunnel_to__(struct ds *, const struct nve *, int ip);
+
+/* Appends actions that make copies of what a VM sent, for all for whom it
+ * is. */
+void pipeline_put_copies__(struct ds *);
+
+/* Adds what has the controller hear of the multicast memberships of the VN's
+ * VMs. */
+void pipeline_add_snooping__(struct flow_list *, const struct vn *);
 
 #endif /* pipeline-private.h */

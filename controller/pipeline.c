@@ -13,9 +13,6 @@
 #include "packets.h"
 #include "util.h"
 
-/* How many outputs a flow of a flood list has at most. */
-#define FLOOD_CHUNK 32
-
 /* The meter of a bridge that limits reports of what port security denies, in
  * packets/s. */
 #define DENIED_METER 0x30000
@@ -131,11 +128,12 @@ add_defaults(struct flow_list *fl, uint64_t cookie)
         { FLOW_TABLE_RESPONDER_LIMIT, FLOW_PRIO_DEFAULT, "",
           FLOW_TABLE_LOOKUP },
         { FLOW_TABLE_RESPONDER, FLOW_PRIO_DEFAULT, "", FLOW_TABLE_LOOKUP },
-        { FLOW_TABLE_LOOKUP, FLOW_PRIO_NORMAL,
+        { FLOW_TABLE_LOOKUP, FLOW_PRIO_LOW,
           "dl_dst="FLOW_GROUP_MACS, FLOW_TABLE_FLOOD },
         { FLOW_TABLE_FLOOD, FLOW_PRIO_NORMAL, REG_ORIGIN"=1",
           FLOW_TABLE_FLOOD_LOCAL },
     };
+    struct ds a = DS_EMPTY_INITIALIZER;
 
     for (size_t i = 0; i < ARRAY_SIZE(defaults); i++) {
         flow_list_add(fl, defaults[i].table, defaults[i].priority, cookie,
@@ -156,9 +154,10 @@ add_defaults(struct flow_list *fl, uint64_t cookie)
     flow_list_add(fl, FLOW_TABLE_LOOKUP, FLOW_PRIO_DEFAULT, cookie, "",
                   "resubmit(,%d),resubmit(,%d)",
                   FLOW_TABLE_MAPPING, FLOW_TABLE_OUTPUT);
-    flow_list_add(fl, FLOW_TABLE_FLOOD, FLOW_PRIO_DEFAULT, cookie, "",
-                  "resubmit(,%d),set_field:0->"REG_CHUNK",resubmit(,%d)",
-                  FLOW_TABLE_FLOOD_LOCAL, FLOW_TABLE_FLOOD_REMOTE);
+    pipeline_put_copies__(&a);
+    flow_list_add(fl, FLOW_TABLE_FLOOD, FLOW_PRIO_DEFAULT, cookie, "", "%s",
+                  ds_cstr(&a));
+    ds_destroy(&a);
 }
 
 /* The end of the pipeline. */
@@ -251,110 +250,12 @@ pipeline_vn(const struct vn *vn)
                   "%s", vn->flood_unknown
                         ? fmt(&a, "resubmit(,%d)", FLOW_TABLE_FLOOD)
                         : "drop");
+    if (vn->snoop) {
+        pipeline_add_snooping__(fl, vn);
+    }
     ds_destroy(&m);
     ds_destroy(&a);
     return flow_list_finish(fl);
-}
-
-/* A flood list in parts.  A part is one flow of 'table', found by its number
- * in a register: a list for thousands of NVEs does not fit into a flow, and a
- * change of it rewrites one part only. */
-struct flood {
-    struct flow_list *fl;
-    enum flow_table table;
-    uint64_t cookie;
-    const struct vn *vn;
-    struct ds actions;          /* Of the part that is being filled. */
-    int chunk;                  /* Its number. */
-    int n;                      /* How many outputs it has. */
-};
-
-static void
-flood_end_chunk(struct flood *f, bool more)
-{
-    struct ds m = DS_EMPTY_INITIALIZER;
-
-    if (more) {
-        ds_put_format(&f->actions,
-                      ",set_field:%d->"REG_CHUNK",resubmit(,%d)",
-                      f->chunk + 1, f->table);
-    }
-    flow_list_add(f->fl, f->table, FLOW_PRIO_NORMAL, f->cookie,
-                  fmt(&m, "metadata=%"PRIu32","REG_CHUNK"=%d", f->vn->vni,
-                      f->chunk),
-                  "%s", ds_cstr(&f->actions));
-    ds_clear(&f->actions);
-    f->chunk++;
-    f->n = 0;
-    ds_destroy(&m);
-}
-
-/* Makes room for one more output in 'f->actions'. */
-static void
-flood_next(struct flood *f)
-{
-    if (f->n == FLOOD_CHUNK) {
-        flood_end_chunk(f, true);
-    }
-    if (f->n++) {
-        ds_put_char(&f->actions, ',');
-    }
-}
-
-static struct flow_list *
-flood_finish(struct flood *f)
-{
-    if (f->n) {
-        flood_end_chunk(f, false);
-    }
-    ds_destroy(&f->actions);
-    return flow_list_finish(f->fl);
-}
-
-struct flow_list *
-pipeline_flood_local(const struct vn *vn, const ofp_port_t ports[], size_t n)
-{
-    struct flood f = {
-        .fl = flow_list_create(),
-        .table = FLOW_TABLE_FLOOD_LOCAL,
-        .cookie = cookie_make(COOKIE_FLOOD_LOCAL, vn->id),
-        .vn = vn,
-        .actions = DS_EMPTY_INITIALIZER,
-    };
-
-    for (size_t i = 0; i < n; i++) {
-        flood_next(&f);
-        ds_put_format(&f.actions, "set_field:%"PRIu32"->"REG_PORT
-                      ",resubmit(,%d)", ports[i], FLOW_TABLE_FLOOD_PORT);
-    }
-    return flood_finish(&f);
-}
-
-struct flow_list *
-pipeline_flood_remote(const struct vn *vn, const struct nve *from,
-                      const struct nve *const remotes[], size_t n)
-{
-    struct flood f = {
-        .fl = flow_list_create(),
-        .table = FLOW_TABLE_FLOOD_REMOTE,
-        .cookie = cookie_make(COOKIE_FLOOD_REMOTE, vn->id),
-        .vn = vn,
-        .actions = DS_EMPTY_INITIALIZER,
-    };
-
-    for (size_t i = 0; i < n; i++) {
-        int ip = topology_tunnel_address(from, remotes[i]);
-
-        if (ip >= 0) {
-            flood_next(&f);
-            /* The other family must not be left over from the last one. */
-            ds_put_cstr(&f.actions, topology_is_ipv4(&remotes[i]->ips[ip])
-                                    ? "" : "set_field:0.0.0.0->tun_dst,");
-            pipeline_put_tunnel_to__(&f.actions, remotes[i], ip);
-            ds_put_format(&f.actions, ",resubmit(,%d)", FLOW_TABLE_TUNNEL);
-        }
-    }
-    return flood_finish(&f);
 }
 
 /* Every NVE of the VN answers for every address of it (C3), to broadcast and

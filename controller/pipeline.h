@@ -18,6 +18,9 @@
 #include "openvswitch/types.h"
 #include "topology.h"
 
+struct ds;
+struct mcast_group;
+
 /* Userdata of packet-ins, first byte. */
 enum pipeline_punt {
     PIPELINE_PUNT_ACTIVATION = 1,   /* A VM was heard at its new NVE. */
@@ -26,7 +29,8 @@ enum pipeline_punt {
     PIPELINE_PUNT_RARP = 4,         /* A VM asks for its address. */
     PIPELINE_PUNT_DENIED = 5,       /* A VM sent what it may not send. */
     PIPELINE_PUNT_ANSWER = 6,       /* A VM answered a request of ours. */
-    PIPELINE_PUNT_SEEN = 7          /* An uplink brought a frame for a VM. */
+    PIPELINE_PUNT_SEEN = 7,         /* An uplink brought a frame for a VM. */
+    PIPELINE_PUNT_MEMBERSHIP = 8    /* A VM sent IGMP or MLD. */
 };
 
 /* What an NVE needs whatever its ports are: 'geneve' and 'vxlan' are the
@@ -57,6 +61,19 @@ struct flow_list *pipeline_flood_remote(const struct vn *,
                                         const struct nve *from,
                                         const struct nve *const remotes[],
                                         size_t n);
+
+/* The same for the traffic of a multicast group: 'ports' and 'remotes' are its
+ * members.  If there are none, there are no copies. */
+struct flow_list *pipeline_group_local(const struct mcast_group *,
+                                       const ofp_port_t ports[], size_t n);
+struct flow_list *pipeline_group_remote(const struct mcast_group *,
+                                        const struct nve *from,
+                                        const struct nve *const remotes[],
+                                        size_t n);
+
+/* Appends actions, for a packet-out, that flood what a VM of the VN sent and
+ * the controller got.  The uplink, if there is one, has it already. */
+void pipeline_put_flood(struct ds *, const struct vn *);
 
 /* 'port' is at 'nve', at its address 'ip'; the answers to ARP and ND for it
  * are included. */

@@ -175,6 +175,7 @@ topology_add_vn(struct topology *t, const char *name, uint64_t id)
     vn->id = id;
     hmap_init(&vn->ports);
     hmap_init(&vn->members);
+    hmap_init(&vn->groups);
     hmap_insert(&t->vns, &vn->name_node, hash_string(name, 0));
     hmap_insert(&t->vns_by_id, &vn->id_node, hash_uint64(id));
     return vn;
@@ -183,11 +184,13 @@ topology_add_vn(struct topology *t, const char *name, uint64_t id)
 void
 topology_remove_vn(struct topology *t, struct vn *vn)
 {
-    ovs_assert(hmap_is_empty(&vn->ports) && hmap_is_empty(&vn->members));
+    ovs_assert(hmap_is_empty(&vn->ports) && hmap_is_empty(&vn->members)
+               && hmap_is_empty(&vn->groups));
     hmap_remove(&t->vns, &vn->name_node);
     hmap_remove(&t->vns_by_id, &vn->id_node);
     hmap_destroy(&vn->ports);
     hmap_destroy(&vn->members);
+    hmap_destroy(&vn->groups);
     for (size_t i = 0; i < ARRAY_SIZE(vn->flood); i++) {
         flow_list_unref(vn->flood[i]);
     }
@@ -232,6 +235,8 @@ topology_add_port(struct topology *t, const char *name, uint64_t id,
     port->name = xstrdup(name);
     port->id = id;
     port->vn = vn;
+    ovs_list_init(&port->memberships);
+    ovs_list_init(&port->query_node);
     hmap_insert(&t->ports, &port->name_node, hash_string(name, 0));
     hmap_insert(&t->ports_by_id, &port->id_node, hash_uint64(id));
     hmap_insert(&vn->ports, &port->vn_node, hash_pointer(port, 0));
@@ -243,7 +248,8 @@ topology_remove_port(struct topology *t, struct port *port)
 {
     struct member *m;
 
-    ovs_assert(!port->move);
+    ovs_assert(!port->move && ovs_list_is_empty(&port->memberships)
+               && ovs_list_is_empty(&port->query_node));
     HMAP_FOR_EACH_SAFE (m, vn_node, &port->vn->members) {
         topology_remove_presence(t, m->nve, port);
     }

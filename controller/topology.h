@@ -75,11 +75,14 @@ struct vn {
     bool flood_unknown;         /* Unknown unicast is flooded, not dropped. */
     uint32_t responder_rate;    /* Per port, in packets/s; 0 is no limit. */
     uint32_t responder_burst;   /* In packets. */
+    bool snoop;                 /* Multicast to members only, see mcast.h. */
+    uint32_t max_groups;        /* That a port can be a member of. */
     unsigned int announce_count; /* How often a move is announced. */
 
     struct hmap ports;          /* Contains "struct port"s by 'vn_node'. */
     struct hmap members;        /* Contains "struct member"s by 'nve'. */
     struct flow_list *flood[4]; /* Cache of wiring.c, by address families. */
+    struct hmap groups;         /* Contains "struct mcast_group"s, mcast.h. */
 };
 
 /* An NVE that takes part in a virtual network, because a port is there or is
@@ -125,6 +128,10 @@ struct port {
     struct place place;
     bool closed;                /* Its VM there is stopped (V9). */
     struct move *move;          /* The move that it is on, or null. */
+
+    struct ovs_list memberships; /* Contains "struct mcast_member"s. */
+    struct ovs_list query_node; /* Of nva-mcast.c: in a queue, or empty. */
+    bool query_soon;            /* It is to answer soon. */
 };
 
 /* An interface of an integration bridge whose iface-id names a port, which

@@ -13,6 +13,7 @@
 #include "flow-list.h"
 #include "flow-tables.h"
 #include "learn.h"
+#include "mcast.h"
 #include "move.h"
 #include "nx-match.h"
 #include "ofsync.h"
@@ -129,6 +130,17 @@ put_cookie_object(const struct trace *tr, uint64_t cookie, struct ds *s)
                 ds_put_cstr(s, "of ");
                 name = port->name;
             }
+        }
+        break;
+    }
+    case COOKIE_GROUP_LOCAL:
+    case COOKIE_GROUP_REMOTE: {
+        const struct mcast_group *g = mcast_find_by_id(t, id);
+
+        if (g) {
+            mcast_format_group(g, s);
+            ds_put_cstr(s, " of ");
+            name = g->vn->name;
         }
         break;
     }

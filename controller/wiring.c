@@ -11,6 +11,7 @@
 #include "flow.h"
 #include "flow-list.h"
 #include "hash.h"
+#include "mcast.h"
 #include "move.h"
 #include "ofsync.h"
 #include "openvswitch/dynamic-string.h"
@@ -245,6 +246,221 @@ flood_remote_changed(struct vn *vn)
     }
 }
 
+/* Copies for multicast groups. */
+
+typedef void group_member_cb(struct mcast_member *, void *aux);
+
+/* Calls 'cb' for each member of 'g', and for each port that gets the traffic
+ * of every group. */
+static void
+for_each_member(const struct mcast_group *g, group_member_cb *cb, void *aux)
+{
+    const struct mcast_group *groups[] = { g, mcast_every_group(g->vn) };
+    struct mcast_member *member;
+
+    for (size_t i = 0; i < ARRAY_SIZE(groups); i++) {
+        if (groups[i]) {
+            LIST_FOR_EACH (member, group_node, &groups[i]->members) {
+                cb(member, aux);
+            }
+        }
+    }
+}
+
+/* Lists that for_each_member() fills. */
+struct group_lists {
+    struct topology *t;
+    const struct nve *nve;
+    ofp_port_t *ports;
+    size_t n_ports, allocated_ports;
+    const struct nve **nves;
+    size_t n_nves, allocated_nves;
+};
+
+/* Adds the interface of 'member' if its port is at 'lists->nve'.  All NVEs
+ * agree that a port on the move is at the new place when the old one has been
+ * told to switch, so that its traffic is delivered at one of them. */
+static void
+add_group_port(struct mcast_member *member, void *lists_)
+{
+    struct group_lists *lists = lists_;
+    struct port *port = member->port;
+    struct place *place = place_of(port, port->move && port->move->cut_old);
+    struct attachment *a;
+
+    if (place->nve != lists->nve || is_closed(port, place)) {
+        return;
+    }
+    a = topology_find_attachment(lists->t, port->name, lists->nve);
+    if (a) {
+        if (lists->n_ports >= lists->allocated_ports) {
+            lists->ports = x2nrealloc(lists->ports, &lists->allocated_ports,
+                                      sizeof *lists->ports);
+        }
+        lists->ports[lists->n_ports++] = a->ofport;
+    }
+}
+
+static void
+add_group_nve(struct group_lists *lists, const struct nve *nve)
+{
+    if (lists->n_nves >= lists->allocated_nves) {
+        lists->nves = x2nrealloc(lists->nves, &lists->allocated_nves,
+                                 sizeof *lists->nves);
+    }
+    lists->nves[lists->n_nves++] = nve;
+}
+
+/* Adds the places of 'member', both if it is on the move. */
+static void
+add_group_nves(struct mcast_member *member, void *lists)
+{
+    const struct port *port = member->port;
+
+    if (port->place.nve) {
+        add_group_nve(lists, port->place.nve);
+    }
+    if (port->move) {
+        add_group_nve(lists, port->move->new_nve);
+    }
+}
+
+/* Returns the copies of the traffic of 'g' for members at 'nve'.  The caller
+ * owns the reference. */
+static struct flow_list *
+group_local_list(struct topology *t, const struct nve *nve,
+                 struct mcast_group *g)
+{
+    struct group_lists lists = { .t = t, .nve = nve };
+    struct flow_list *fl;
+    size_t n = 0;
+
+    for_each_member(g, add_group_port, &lists);
+    if (!lists.n_ports) {
+        if (!g->nobody) {
+            g->nobody = pipeline_group_local(g, NULL, 0);
+        }
+        return flow_list_ref(g->nobody);
+    }
+    qsort(lists.ports, lists.n_ports, sizeof *lists.ports, compare_ofports);
+    for (size_t i = 0; i < lists.n_ports; i++) {
+        if (!i || lists.ports[i] != lists.ports[n - 1]) {
+            lists.ports[n++] = lists.ports[i];
+        }
+    }
+    fl = pipeline_group_local(g, lists.ports, n);
+    free(lists.ports);
+    return fl;
+}
+
+/* The same for other NVEs with members.  The reference is the cache's. */
+static struct flow_list *
+group_remote_list(struct mcast_group *g, const struct nve *nve)
+{
+    struct flow_list **list = &g->remote[families(nve)];
+
+    if (!*list) {
+        struct group_lists lists = { .nve = nve };
+        size_t n = 0;
+
+        for_each_member(g, add_group_nves, &lists);
+        if (lists.n_nves) {
+            qsort(lists.nves, lists.n_nves, sizeof *lists.nves, compare_nves);
+        }
+        for (size_t i = 0; i < lists.n_nves; i++) {
+            if (!i || lists.nves[i] != lists.nves[n - 1]) {
+                lists.nves[n++] = lists.nves[i];
+            }
+        }
+        *list = pipeline_group_remote(g, nve, lists.nves, n);
+        free(lists.nves);
+    }
+    return *list;
+}
+
+static void
+forget_group(struct mcast_group *g)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(g->remote); i++) {
+        flow_list_unref(g->remote[i]);
+        g->remote[i] = NULL;
+    }
+    flow_list_unref(g->nobody);
+    g->nobody = NULL;
+}
+
+static void
+remove_group(struct nve *nve, const struct mcast_group *g)
+{
+    ofsync_set(nve->ofsync, cookie_make(COOKIE_GROUP_LOCAL, g->id), NULL);
+    ofsync_set(nve->ofsync, cookie_make(COOKIE_GROUP_REMOTE, g->id), NULL);
+}
+
+/* Tells 'nve' what it needs for 'g' now. */
+static void
+set_group(struct topology *t, struct nve *nve, struct mcast_group *g)
+{
+    if (mcast_is_every_group(g)) {
+        return;                 /* It is in the lists of the others. */
+    } else if (ovs_list_is_empty(&g->members)) {
+        remove_group(nve, g);
+    } else {
+        set_unit(nve, COOKIE_GROUP_LOCAL, g->id, group_local_list(t, nve, g));
+        ofsync_set(nve->ofsync, cookie_make(COOKIE_GROUP_REMOTE, g->id),
+                   group_remote_list(g, nve));
+    }
+}
+
+/* The same for all groups of 'vn'. */
+static void
+set_groups(struct topology *t, struct nve *nve, struct vn *vn)
+{
+    struct mcast_group *g;
+
+    HMAP_FOR_EACH (g, node, &vn->groups) {
+        set_group(t, nve, g);
+    }
+}
+
+static void
+groups_changed(struct topology *t, struct vn *vn)
+{
+    struct mcast_group *g;
+    struct member *m;
+
+    HMAP_FOR_EACH (g, node, &vn->groups) {
+        forget_group(g);
+    }
+    HMAP_FOR_EACH (m, vn_node, &vn->members) {
+        set_groups(t, m->nve, vn);
+    }
+}
+
+void
+wiring_group_changed(struct topology *t, struct mcast_group *g)
+{
+    struct member *m;
+
+    if (mcast_is_every_group(g)) {
+        groups_changed(t, g->vn);
+        return;
+    }
+    forget_group(g);
+    HMAP_FOR_EACH (m, vn_node, &g->vn->members) {
+        set_group(t, m->nve, g);
+    }
+}
+
+void
+wiring_port_groups_changed(struct topology *t, struct port *port)
+{
+    struct mcast_member *member;
+
+    LIST_FOR_EACH (member, port_node, &port->memberships) {
+        wiring_group_changed(t, member->group);
+    }
+}
+
 /* Uplinks. */
 
 /* Returns what 'nve' needs for its uplink into 'vn', or null if it has
@@ -281,12 +497,14 @@ bring_vn(struct topology *t, struct nve *nve, struct vn *vn)
     HMAP_FOR_EACH (port, vn_node, &vn->ports) {
         set_port(t, port, nve);
     }
+    set_groups(t, nve, vn);
 }
 
 /* Removes all of 'vn' from 'nve'. */
 static void
 remove_vn(struct nve *nve, struct vn *vn)
 {
+    struct mcast_group *g;
     struct port *port;
 
     ofsync_set(nve->ofsync, cookie_make(COOKIE_VN, vn->id), NULL);
@@ -295,6 +513,9 @@ remove_vn(struct nve *nve, struct vn *vn)
     ofsync_set(nve->ofsync, cookie_make(COOKIE_FLOOD_REMOTE, vn->id), NULL);
     HMAP_FOR_EACH (port, vn_node, &vn->ports) {
         ofsync_set(nve->ofsync, cookie_make(COOKIE_PORT, port->id), NULL);
+    }
+    HMAP_FOR_EACH (g, node, &vn->groups) {
+        remove_group(nve, g);
     }
 }
 
@@ -308,6 +529,7 @@ wiring_join(struct topology *t, struct nve *nve, struct port *port)
         set_port(t, port, nve);
         wiring_flood_local_changed(t, nve, port->vn);
     }
+    wiring_port_groups_changed(t, port);
 }
 
 void
@@ -320,6 +542,7 @@ wiring_leave(struct topology *t, struct nve *nve, struct port *port)
         set_port(t, port, nve);
         wiring_flood_local_changed(t, nve, port->vn);
     }
+    wiring_port_groups_changed(t, port);
 }
 
 /* Changes. */
@@ -339,6 +562,7 @@ wiring_port_changed(struct topology *t, struct port *port)
             wiring_flood_local_changed(t, m->nve, port->vn);
         }
     }
+    wiring_port_groups_changed(t, port);
 }
 
 void
@@ -385,6 +609,7 @@ wiring_vn_changed(struct topology *t, struct vn *vn)
         wiring_forget(port);
     }
     flood_remote_changed(vn);
+    groups_changed(t, vn);
     HMAP_FOR_EACH (m, vn_node, &vn->members) {
         bring_vn(t, m->nve, vn);
     }
@@ -398,6 +623,7 @@ wiring_nve_moved(struct topology *t, struct nve *nve)
 
     HMAP_FOR_EACH (m, nve_node, &nve->members) {
         flood_remote_changed(m->vn);
+        groups_changed(t, m->vn);
         HMAP_FOR_EACH (port, vn_node, &m->vn->ports) {
             if (port->place.nve != nve
                 && !(port->move && port->move->new_nve == nve)) {
@@ -443,6 +669,24 @@ check_unit(struct check *check, const struct nve *nve, enum cookie_kind kind,
     flow_list_unref(fl);
 }
 
+/* The same for all groups of 'vn'. */
+static void
+check_groups(struct check *check, struct topology *t, struct nve *nve,
+             struct vn *vn)
+{
+    struct mcast_group *g;
+
+    HMAP_FOR_EACH (g, node, &vn->groups) {
+        if (!mcast_is_every_group(g)) {
+            forget_group(g);
+            check_unit(check, nve, COOKIE_GROUP_LOCAL, g->id,
+                       group_local_list(t, nve, g));
+            check_unit(check, nve, COOKIE_GROUP_REMOTE, g->id,
+                       flow_list_ref(group_remote_list(g, nve)));
+        }
+    }
+}
+
 size_t
 wiring_check(struct topology *t, struct nve *nve,
              const struct wiring_config *config, struct ds *out)
@@ -471,6 +715,7 @@ wiring_check(struct topology *t, struct nve *nve,
             check_unit(&check, nve, COOKIE_PORT, port->id,
                        wiring_port_list(t, port, nve, is_after(port, nve)));
         }
+        check_groups(&check, t, nve, vn);
     }
     return check.n;
 }

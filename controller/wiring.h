@@ -22,6 +22,7 @@
 
 struct ds;
 struct flow_list;
+struct mcast_group;
 struct move;
 struct nve;
 struct port;
@@ -75,6 +76,13 @@ struct flow_list *wiring_flood_local_list(struct topology *, struct nve *,
 /* Broadcast copies changed at 'nve' by something else than a stage. */
 void wiring_flood_local_changed(struct topology *, struct nve *,
                                 const struct vn *);
+
+/* The members of a multicast group changed; it may have none any more. */
+void wiring_group_changed(struct topology *, struct mcast_group *);
+
+/* 'port' is now, as a member of multicast groups, at its new place: its move
+ * has been cut over. */
+void wiring_port_groups_changed(struct topology *, struct port *);
 
 /* Drops what has been cached about the place of 'port'. */
 void wiring_forget(struct port *);

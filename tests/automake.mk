@@ -1,6 +1,7 @@
 check_PROGRAMS += tests/test-nva
 tests_test_nva_SOURCES = \
 	tests/test-announcer.c \
+	tests/test-mcast.c \
 	tests/test-migration.c \
 	tests/test-neighbor.c \
 	tests/test-nva.c \
@@ -43,6 +44,7 @@ TESTSUITE_AT = \
 	tests/hvdb.at \
 	tests/lifecycle.at \
 	tests/loop.at \
+	tests/mcast.at \
 	tests/migration.at \
 	tests/neighbor.at \
 	tests/nva-ctl-evacuate.at \
@@ -64,6 +66,7 @@ TESTSUITE_AT = \
 	tests/system-failure.at \
 	tests/system-guest.at \
 	tests/system-kinds.at \
+	tests/system-mcast.at \
 	tests/system-move.at \
 	tests/system-probe.at \
 	tests/system-qemu.at \
@@ -126,7 +129,7 @@ $(srcdir)/tests/package.m4: $(top_srcdir)/configure.ac
 # The system layer.
 TESTSUITE_AT += tests/system-macros.at
 TESTSUITE_AT += tests/system-traffic.at
-EXTRA_DIST += tests/nva-relay.py
+EXTRA_DIST += tests/nva-multicast.py tests/nva-relay.py
 EXTRA_DIST += tests/random-moves tests/random_scene.py tests/random_traffic.py
 
 # The tests with our own programs, but not those of Open vSwitch, in valgrind.

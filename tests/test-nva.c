@@ -13,6 +13,7 @@
 
 #include "flow.h"
 #include "flow-tables.h"
+#include "mcast.h"
 #include "openvswitch/dynamic-string.h"
 #include "openvswitch/types.h"
 #include "pipeline.h"
@@ -75,6 +76,8 @@ test_pipeline(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
     struct vn *vn;
     struct port *port;
     struct in6_addr ips[] = { test_ip("10.0.0.1"), test_ip("fd00::1") };
+    struct mcast_group v4 = { .ip = test_ip("239.129.2.3"), .id = 0x51 };
+    struct mcast_group v6 = { .ip = test_ip("ff05::1234:5678"), .id = 0x52 };
 
     topology_init(&t);
     hv1 = topology_add_nve(&t, "hv1", 0x11);
@@ -87,6 +90,8 @@ test_pipeline(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
     vn->vni = 5001;
     vn->responder_rate = 100;
     vn->responder_burst = 20;
+    vn->snoop = true;
+    v4.vn = v6.vn = vn;
     port = topology_add_port(&t, "vm1", 0x31, vn);
     port->ips = xmemdup(ips, sizeof ips);
     port->n_ips = ARRAY_SIZE(ips);
@@ -99,6 +104,11 @@ test_pipeline(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
         vn, (ofp_port_t []) { u16_to_ofp(10), u16_to_ofp(11) }, 2));
     print_list("flood-remote", pipeline_flood_remote(
         vn, hv1, (const struct nve *const []) { hv2 }, 1));
+    print_list("group-local", pipeline_group_local(
+        &v4, (ofp_port_t []) { u16_to_ofp(10), u16_to_ofp(11) }, 2));
+    print_list("group-remote", pipeline_group_remote(
+        &v6, hv1, (const struct nve *const []) { hv2 }, 1));
+    print_list("group without members", pipeline_group_local(&v6, NULL, 0));
     print_list("port-remote", pipeline_port_remote(port, hv2, 0));
     print_list("port-local", pipeline_port_local(port, u16_to_ofp(10),
                                                  NULL, -1, false));
@@ -144,6 +154,7 @@ static const struct {
     { "pipeline", test_pipeline },
     { "flow-tables", test_flow_tables },
     { "flow-tables-check", test_flow_tables_check },
+    { "mcast", test_mcast },
     { "announcer", test_announcer },
     { "migration", test_migration },
     { "neighbor", test_neighbor },

@@ -23,6 +23,7 @@
 #include "cookie.h"
 #include "fake-switch.h"
 #include "flow.h"
+#include "mcast.h"
 #include "migration.h"
 #include "move.h"
 #include "neighbor.h"
@@ -47,6 +48,7 @@ struct world {
     struct topology t;
     struct wiring_config config;
     struct neighbors *neighbors;
+    struct mcast *mcast;
     struct hv hvs[N_NVES];
     struct vn *vns[N_VNS];
     struct port *ports[N_PORTS];    /* Null if there is none. */
@@ -191,6 +193,14 @@ static const struct move_class move_class = {
     .record = move_changed,     /* See run_moves(). */
 };
 
+static void
+group_changed(struct mcast_group *g, void *w_)
+{
+    struct world *w = w_;
+
+    wiring_group_changed(&w->t, g);
+}
+
 /* Setting up. */
 
 static struct in6_addr
@@ -228,6 +238,7 @@ world_init(struct world *w)
     w->t.aux = w;
     w->config.packet_in_rate = 1000;
     w->neighbors = neighbors_create(drop_probe, way_changed, w);
+    w->mcast = mcast_create(group_changed, w);
     for (int i = 0; i < N_NVES; i++) {
         struct hv *hv = &w->hvs[i];
         char *name = xasprintf("hv%d", i);
@@ -247,6 +258,7 @@ world_init(struct world *w)
 
         w->vns[i] = topology_add_vn(&w->t, name, w->next_id++);
         w->vns[i]->vni = 5000 + i;
+        w->vns[i]->max_groups = 64;
         free(name);
     }
 }
@@ -257,6 +269,7 @@ world_uninit(struct world *w)
     for (int i = 0; i < N_PORTS; i++) {
         if (w->ports[i]) {
             move_destroy(w->moves[i]);
+            mcast_forget_port(w->mcast, w->ports[i]);
             wiring_port_removed(&w->t, w->ports[i]);
         }
     }
@@ -266,6 +279,7 @@ world_uninit(struct world *w)
         fake_switch_uninit(&w->hvs[i].sw);
     }
     neighbors_destroy(w->neighbors);
+    mcast_destroy(w->mcast);
     topology_uninit(&w->t);
 }
 
@@ -305,6 +319,7 @@ step_remove_port(struct world *w, int i)
 
     if (!w->moves[i]) {
         say(w, "remove %s", port->name);
+        mcast_forget_port(w->mcast, port);
         wiring_port_removed(&w->t, port);
         topology_remove_port(&w->t, port);
         w->ports[i] = NULL;
@@ -358,6 +373,7 @@ step_vn(struct world *w, struct vn *vn)
 
     say(w, "change %s", vn->name);
     vn->flood_unknown = rnd(2);
+    vn->snoop = rnd(2);
     vn->responder_rate = rnd(2) * 100;
     vn->responder_burst = 20;
     if (!rnd(4)) {
@@ -413,6 +429,25 @@ step_port(struct world *w, struct port *port)
     port_changed(w, port);
 }
 
+/* Few groups, so that ports share them, and now and then every group. */
+static void
+step_membership(struct world *w, struct port *port)
+{
+    struct in6_addr ip = in6addr_any;
+
+    if (rnd(8)) {
+        ip = test_ip(rnd(2) ? "239.0.0.1" : "ff05::1");
+        ip.s6_addr[15] += rnd(2);
+    }
+    if (rnd(3)) {
+        say(w, "%s joins a group", port->name);
+        mcast_join(w->mcast, port, &ip, w->now);
+    } else {
+        say(w, "%s leaves a group", port->name);
+        mcast_leave(w->mcast, port, &ip, w->now);
+    }
+}
+
 static void
 step_move(struct world *w, int i, struct nve *nve)
 {
@@ -466,6 +501,7 @@ run_moves(struct world *w, int ms)
 {
     say(w, "wait %d ms", ms);
     w->now += ms;
+    mcast_run(w->mcast, w->now);
     for (int i = 0; i < N_PORTS; i++) {
         struct move *move = w->moves[i];
 
@@ -549,7 +585,7 @@ step_random(struct world *w)
             step_add_port(w, i);
             break;
         }
-        switch (rnd(12)) {
+        switch (rnd(14)) {
         case 0:
             step_remove_port(w, i);
             break;
@@ -564,6 +600,9 @@ step_random(struct world *w)
             break;
         case 7:
             step_port(w, w->ports[i]);
+            break;
+        case 8: case 9:
+            step_membership(w, w->ports[i]);
             break;
         default:
             step_move(w, i, hv->nve);
@@ -598,6 +637,33 @@ check_left_over(const struct world *w, const struct nve *nve, struct ds *out)
                           w->ports[i]->name);
         }
     }
+}
+
+/* Groups that are gone have no flows.  Their ids are not used again. */
+static void
+check_left_over_groups(const struct world *w, const struct nve *nve,
+                       struct ds *out)
+{
+    struct ds s = DS_EMPTY_INITIALIZER;
+    char *save, *line;
+
+    ofsync_format(nve->ofsync, &s);
+    for (line = strtok_r(ds_cstr(&s), "\n", &save); line;
+         line = strtok_r(NULL, "\n", &save)) {
+        const char *p = strstr(line, "cookie=");
+        uint64_t cookie = p ? strtoull(p + 7, NULL, 0) : 0;
+        const struct mcast_group *g;
+
+        if (cookie_kind(cookie) != COOKIE_GROUP_LOCAL
+            && cookie_kind(cookie) != COOKIE_GROUP_REMOTE) {
+            continue;
+        }
+        g = mcast_find_by_id(&w->t, cookie_id(cookie));
+        if (!g || !topology_find_member(nve, g->vn)) {
+            ds_put_format(out, "%s: left over: %s\n", nve->name, line);
+        }
+    }
+    ds_destroy(&s);
 }
 
 /* Says where 'hv' holds something else than what is wanted. */
@@ -676,6 +742,7 @@ check(struct world *w, struct ds *out)
     for (int i = 0; i < N_NVES; i++) {
         wiring_check(&w->t, w->hvs[i].nve, &w->config, out);
         check_left_over(w, w->hvs[i].nve, out);
+        check_left_over_groups(w, w->hvs[i].nve, out);
     }
 }
 

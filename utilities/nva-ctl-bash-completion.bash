@@ -34,7 +34,8 @@ _nva_ctl_values()
     KIND)        echo "hot" ;;
     TRIGGER)     echo "announce now" ;;
     KEY=VALUE)   echo "unknown_unicast=drop unknown_unicast=flood" \
-                      "responder_rate= responder_burst= announce_count=" ;;
+                      "responder_rate= responder_burst= announce_count=" \
+                      "multicast=snoop multicast=flood multicast_groups=" ;;
     esac
 }
 

@@ -253,7 +253,7 @@ cmd_vn_list(struct ctl_context *ctx)
 /* vn-set-option */
 
 enum { OPT_UNKNOWN_UNICAST, OPT_RESPONDER_RATE, OPT_RESPONDER_BURST,
-       OPT_ANNOUNCE_COUNT, N_VN_OPTS };
+       OPT_MULTICAST, OPT_MULTICAST_GROUPS, OPT_ANNOUNCE_COUNT, N_VN_OPTS };
 
 /* The controller takes no more, for the intervals double. */
 #define ANNOUNCE_COUNT_MAX 10
@@ -290,6 +290,8 @@ cmd_vn_set_option(struct ctl_context *ctx)
         },
         [OPT_RESPONDER_RATE] = { "responder_rate", NULL, "", false, true },
         [OPT_RESPONDER_BURST] = { "responder_burst", NULL, "", false, true },
+        [OPT_MULTICAST] = { "multicast", "snoop,flood", "", false, true },
+        [OPT_MULTICAST_GROUPS] = { "multicast_groups", NULL, "", false, true },
         [OPT_ANNOUNCE_COUNT] = { "announce_count", NULL, "", false, true },
     };
     const struct nvarec_virtual_network *vn;
@@ -299,6 +301,7 @@ cmd_vn_set_option(struct ctl_context *ctx)
         || !nva_ctl_take_opts(ctx, 2, opts, N_VN_OPTS, NULL)
         || !check_number(ctx, &opts[OPT_RESPONDER_RATE], UINT_MAX)
         || !check_number(ctx, &opts[OPT_RESPONDER_BURST], UINT_MAX)
+        || !check_number(ctx, &opts[OPT_MULTICAST_GROUPS], UINT_MAX)
         || !check_number(ctx, &opts[OPT_ANNOUNCE_COUNT],
                          ANNOUNCE_COUNT_MAX)) {
         return;
