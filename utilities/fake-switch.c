@@ -148,13 +148,15 @@ reply_error(struct fake_switch *sw, enum ofperr error,
     reply(sw, ofperr_encode_reply(error, oh));
 }
 
-/* Returns '*fault' and clears it. */
+/* Returns '*fault', one of those of 'sw', and clears it unless it lasts. */
 static enum ofperr
-take_fault(enum ofperr *fault)
+take_fault(const struct fake_switch *sw, enum ofperr *fault)
 {
     enum ofperr error = *fault;
 
-    *fault = 0;
+    if (!sw->fault.lasting) {
+        *fault = 0;
+    }
     return error;
 }
 
@@ -297,7 +299,7 @@ open_bundle(struct fake_switch *sw, uint32_t id, const struct ofp_header *oh)
 static enum ofperr
 commit_bundle(struct fake_switch *sw, struct fake_bundle *b)
 {
-    enum ofperr error = take_fault(&sw->fault.commit);
+    enum ofperr error = take_fault(sw, &sw->fault.commit);
     struct ofpbuf *msg;
 
     /* Like Open vSwitch: one error about the message, one about COMMIT. */
@@ -373,7 +375,7 @@ handle_bundle_add(struct fake_switch *sw, const struct ofp_header *oh)
     if (sw->log) {
         handle_flow_mod(sw, bam.msg, true);
     }
-    error = take_fault(&sw->fault.add);
+    error = take_fault(sw, &sw->fault.add);
     if (error) {
         /* Like Open vSwitch: the rest of the bundle lives on. */
         reply_error(sw, error, oh);
@@ -412,7 +414,7 @@ handle_meter_mod(struct fake_switch *sw, const struct ofp_header *oh)
     }
     put_log(sw, "meter %s %"PRIu32, names[mm.command], mm.meter.meter_id);
 
-    error = take_fault(&sw->fault.meter);
+    error = take_fault(sw, &sw->fault.meter);
     if (!error && mm.command == OFPMC13_ADD && old) {
         error = OFPERR_OFPMMFC_METER_EXISTS;
     } else if (!error && mm.command == OFPMC13_MODIFY && !old) {
@@ -531,7 +533,7 @@ static void
 handle_stats(struct fake_switch *sw, enum ofptype type,
              const struct ofp_header *oh)
 {
-    enum ofperr error = take_fault(&sw->fault.stats);
+    enum ofperr error = take_fault(sw, &sw->fault.stats);
 
     if (error) {
         reply_error(sw, error, oh);

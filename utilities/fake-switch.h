@@ -24,12 +24,13 @@ struct flow_entry;
 struct ofpbuf;
 struct ofsync;
 
-/* What to refuse next, once. */
+/* What to refuse next: once, or always if 'lasting'. */
 struct fake_switch_fault {
     enum ofperr add;            /* A flow mod when it is put in a bundle. */
     enum ofperr commit;         /* A bundle. */
     enum ofperr meter;          /* A meter mod. */
     enum ofperr stats;          /* A request for statistics. */
+    bool lasting;
 };
 
 struct fake_switch {

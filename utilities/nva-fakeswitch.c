@@ -54,8 +54,8 @@ usage(void)
            "  fake/say NVE PORT       the port's VM sends its first frame "
            "there\n"
            "  fake/delay NVE MS       delay all that its switch says\n"
-           "  fake/refuse NVE add|commit|meter|stats\n"
-           "                          refuse the next such request\n"
+           "  fake/refuse NVE none|add|commit|meter|stats [always]\n"
+           "                          refuse the next such request, or all\n"
            "  fake/drop NVE           lose its connections once\n"
            "  fake/away NVE           lose them until ...\n"
            "  fake/back NVE\n"
@@ -194,11 +194,14 @@ cmd_delay(struct fake_nve *nve, int argc OVS_UNUSED, const char *argv[])
 }
 
 static char *
-cmd_refuse(struct fake_nve *nve, int argc OVS_UNUSED, const char *argv[])
+cmd_refuse(struct fake_nve *nve, int argc, const char *argv[])
 {
     struct fake_switch_fault *fault = &nve->sw.fault;
 
-    if (!strcmp(argv[2], "add")) {
+    *fault = (struct fake_switch_fault) { .lasting = argc > 3 };
+    if (!strcmp(argv[2], "none")) {
+        return NULL;
+    } else if (!strcmp(argv[2], "add")) {
         fault->add = OFPERR_OFPFMFC_TABLE_FULL;
     } else if (!strcmp(argv[2], "commit")) {
         fault->commit = OFPERR_OFPFMFC_TABLE_FULL;
@@ -207,8 +210,8 @@ cmd_refuse(struct fake_nve *nve, int argc OVS_UNUSED, const char *argv[])
     } else if (!strcmp(argv[2], "stats")) {
         fault->stats = OFPERR_OFPBRC_EPERM;
     } else {
-        return xasprintf("cannot refuse \"%s\", but add, commit, meter or "
-                         "stats", argv[2]);
+        return xasprintf("cannot refuse \"%s\", but none, add, commit, meter "
+                         "or stats", argv[2]);
     }
     return NULL;
 }
@@ -237,7 +240,8 @@ static const struct command {
     { "fake/unplug", "NVE PORT...", 2, INT_MAX, cmd_unplug },
     { "fake/say", "NVE PORT", 2, 2, cmd_say },
     { "fake/delay", "NVE MS", 2, 2, cmd_delay },
-    { "fake/refuse", "NVE add|commit|meter|stats", 2, 2, cmd_refuse },
+    { "fake/refuse", "NVE none|add|commit|meter|stats [always]", 2, 3,
+      cmd_refuse },
     { "fake/drop", "NVE", 1, 1, cmd_drop },
     { "fake/away", "NVE", 1, 1, cmd_away },
     { "fake/back", "NVE", 1, 1, cmd_away },
