@@ -113,7 +113,8 @@ send_packet(struct announcer *announcer, const struct uplink *uplink,
     if (uplink->vlan) {
         eth_push_vlan(p, htons(ETH_TYPE_VLAN), htons(uplink->vlan));
     }
-    announcer->class->send(nve, packet_out_encode(p, uplink->ofport),
+    announcer->class->send(nve, packet_out_to(dp_packet_data(p),
+                                           dp_packet_size(p), uplink->ofport),
                            announcer->aux);
     dp_packet_clear(p);
 }

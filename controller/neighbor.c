@@ -16,11 +16,9 @@
 #include "openvswitch/dynamic-string.h"
 #include "openvswitch/hmap.h"
 #include "openvswitch/list.h"
-#include "openvswitch/ofp-actions.h"
-#include "openvswitch/ofp-packet.h"
-#include "openvswitch/ofp-protocol.h"
 #include "openvswitch/ofpbuf.h"
 #include "openvswitch/vlog.h"
+#include "packet-out.h"
 #include "packets.h"
 #include "topology.h"
 #include "unaligned.h"
@@ -357,12 +355,9 @@ encode_probe(const struct nve *from, const struct nve *to)
                          : from->vxlan_ofport);
     int ip = topology_tunnel_address(from, to);
     struct ds s = DS_EMPTY_INITIALIZER;
-    struct ofpbuf ofpacts, frame, *msg;
-    enum ofputil_protocol usable;
-    struct ofputil_packet_out po;
+    struct ofpbuf frame, *msg;
     struct eth_header *eth;
     struct probe *probe;
-    char *error;
 
     if (!ofport || ip < 0) {
         return NULL;
@@ -370,7 +365,7 @@ encode_probe(const struct nve *from, const struct nve *to)
 
     ofpbuf_init(&frame, 64);
     eth = ofpbuf_put_zeros(&frame, sizeof *eth);
-    eth->eth_dst = (struct eth_addr) ETH_ADDR_C(01,80,c2,00,00,01);
+    ovs_assert(eth_addr_from_string(FLOW_ANNOUNCE_MAC, &eth->eth_dst));
     eth->eth_src = flow_nva_mac();
     eth->eth_type = htons(FLOW_PROBE_ETH_TYPE);
     probe = ofpbuf_put_zeros(&frame, 60 - sizeof *eth);
@@ -378,27 +373,14 @@ encode_probe(const struct nve *from, const struct nve *to)
     put_unaligned_be64(&probe->from, htonll(from->id));
     put_unaligned_be64(&probe->to, htonll(to->id));
 
-    ofpbuf_init(&ofpacts, 256);
     ds_put_cstr(&s, "set_field:");
     ipv6_format_mapped(&to->ips[ip], &s);
     ds_put_format(&s, "->%s,set_field:0->tun_id,output:%"PRIu32,
                   topology_is_ipv4(&to->ips[ip]) ? "tun_dst" : "tun_ipv6_dst",
                   ofport);
-    error = ofpacts_parse_actions(ds_cstr(&s), &(struct ofpact_parse_params) {
-        .ofpacts = &ofpacts, .usable_protocols = &usable });
-    ovs_assert(!error);
-
-    memset(&po, 0, sizeof po);
-    match_init_catchall(&po.flow_metadata);
-    match_set_in_port(&po.flow_metadata, OFPP_CONTROLLER);
-    po.packet = frame.data;
-    po.packet_len = frame.size;
-    po.buffer_id = UINT32_MAX;
-    po.ofpacts = ofpacts.data;
-    po.ofpacts_len = ofpacts.size;
-    msg = ofputil_encode_packet_out(&po, OFPUTIL_P_OF15_OXM);
+    msg = packet_out_encode(frame.data, frame.size, OFPP_CONTROLLER,
+                            ds_cstr(&s));
     ofpbuf_uninit(&frame);
-    ofpbuf_uninit(&ofpacts);
     ds_destroy(&s);
     return msg;
 }

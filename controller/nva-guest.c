@@ -6,13 +6,14 @@
 #include "nva-private.h"
 
 #include <netinet/icmp6.h>
+#include <netinet/ip6.h>
 
 #include "cookie.h"
 #include "flow-tables.h"
-#include "openvswitch/ofp-actions.h"
 #include "openvswitch/ofp-packet.h"
 #include "openvswitch/ofpbuf.h"
 #include "openvswitch/vlog.h"
+#include "packet-out.h"
 #include "util.h"
 
 VLOG_DEFINE_THIS_MODULE(guest);
@@ -47,28 +48,6 @@ find_mac(const struct vn *vn, struct eth_addr mac)
     return NULL;
 }
 
-/* Has the switch of 's' send 'frame' to 'ofport'. */
-static void
-send_frame(struct session *s, ofp_port_t ofport, const struct ofpbuf *frame)
-{
-    struct ofputil_packet_out po = {
-        .packet = frame->data,
-        .packet_len = frame->size,
-        .buffer_id = UINT32_MAX,
-    };
-    struct ofpbuf ofpacts;
-
-    ofpbuf_init(&ofpacts, 64);
-    ofpact_put_OUTPUT(&ofpacts)->port = ofport;
-    match_init_catchall(&po.flow_metadata);
-    match_set_in_port(&po.flow_metadata, OFPP_CONTROLLER);
-    po.ofpacts = ofpacts.data;
-    po.ofpacts_len = ofpacts.size;
-    ofconn_send(s->of_peer->ofconn,
-                ofputil_encode_packet_out(&po, OFPUTIL_P_OF15_OXM));
-    ofpbuf_uninit(&ofpacts);
-}
-
 /* RFC 903: ar$tha asks for its address and gets it as ar$tpa.  We have no
  * address in the virtual network, so ar$spa is 0. */
 static void
@@ -91,7 +70,8 @@ answer_rarp(struct session *s, ofp_port_t ofport,
     arp->ar_sha = mac;
     put_16aligned_be32(&arp->ar_spa, htonl(0));
     put_16aligned_be32(&arp->ar_tpa, ip);
-    send_frame(s, ofport, &frame);
+    ofconn_send(s->of_peer->ofconn,
+                packet_out_to(frame.data, frame.size, ofport));
     ofpbuf_uninit(&frame);
 }
 

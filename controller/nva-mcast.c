@@ -14,11 +14,10 @@
 #include "flow.h"
 #include "igmp.h"
 #include "openvswitch/dynamic-string.h"
-#include "openvswitch/ofp-actions.h"
 #include "openvswitch/ofp-packet.h"
-#include "openvswitch/ofp-protocol.h"
 #include "openvswitch/ofpbuf.h"
 #include "openvswitch/vlog.h"
+#include "packet-out.h"
 #include "pipeline.h"
 #include "svec.h"
 #include "util.h"
@@ -60,29 +59,11 @@ send_frame(struct nve *nve, ofp_port_t in_port, const void *frame,
            size_t size, const char *actions)
 {
     const struct session *s = nve->session;
-    enum ofputil_protocol usable;
-    struct ofputil_packet_out po;
-    struct ofpbuf ofpacts;
-    char *error;
 
-    if (!s->of_peer || !s->of_peer->ofconn) {
-        return;
+    if (s->of_peer && s->of_peer->ofconn) {
+        ofconn_send(s->of_peer->ofconn,
+                    packet_out_encode(frame, size, in_port, actions));
     }
-    ofpbuf_init(&ofpacts, 256);
-    error = ofpacts_parse_actions(actions, &(struct ofpact_parse_params) {
-        .ofpacts = &ofpacts, .usable_protocols = &usable });
-    ovs_assert(!error);
-    memset(&po, 0, sizeof po);
-    match_init_catchall(&po.flow_metadata);
-    match_set_in_port(&po.flow_metadata, in_port);
-    po.packet = frame;
-    po.packet_len = size;
-    po.buffer_id = UINT32_MAX;
-    po.ofpacts = ofpacts.data;
-    po.ofpacts_len = ofpacts.size;
-    ofconn_send(s->of_peer->ofconn,
-                ofputil_encode_packet_out(&po, OFPUTIL_P_OF15_OXM));
-    ofpbuf_uninit(&ofpacts);
 }
 
 /* Sends a frame to 'port', where it is. */

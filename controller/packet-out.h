@@ -6,13 +6,19 @@
 
 /* Packets that the controller has a switch send. */
 
+#include <stddef.h>
 #include "openvswitch/types.h"
 
-struct dp_packet;
 struct ofpbuf;
 
-/* Returns an OpenFlow 1.5 packet-out of the packet to a port, for the caller
- * to free. */
-struct ofpbuf *packet_out_encode(const struct dp_packet *, ofp_port_t);
+/* Returns an OpenFlow 1.5 packet-out of the 'size' bytes of 'frame', as if
+ * they had come in by 'in_port', with 'actions' in the syntax of ovs-ofctl.
+ * The caller must free it. */
+struct ofpbuf *packet_out_encode(const void *frame, size_t size,
+                                 ofp_port_t in_port, const char *actions);
+
+/* The same, from the controller to 'ofport'. */
+struct ofpbuf *packet_out_to(const void *frame, size_t size,
+                             ofp_port_t ofport);
 
 #endif /* packet-out.h */

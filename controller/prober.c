@@ -230,8 +230,9 @@ send_request(struct prober *prober, struct probe *probe, struct spot *spot,
     } else {
         compose_unicast_ns(&p, probe->port, ip);
     }
-    if (prober->class->send(spot->nve, packet_out_encode(&p, ofport),
-                            prober->aux)) {
+    struct ofpbuf *msg = packet_out_to(dp_packet_data(&p), dp_packet_size(&p),
+                                       ofport);
+    if (prober->class->send(spot->nve, msg, prober->aux)) {
         COVERAGE_INC(prober_sent);
         probe->n_sent++;
     } else {

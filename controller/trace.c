@@ -228,21 +228,6 @@ put_verdict(struct trace *tr)
 
 /* Output. */
 
-/* Returns the interface with number 'ofport' at 'nve', or null. */
-static const struct attachment *
-find_interface(const struct topology *t, const struct nve *nve,
-               ofp_port_t ofport)
-{
-    const struct attachment *a;
-
-    HMAP_FOR_EACH (a, iface_node, &t->attachments) {
-        if (a->nve == nve && a->ofport == ofport) {
-            return a;
-        }
-    }
-    return NULL;
-}
-
 static const struct nve *
 find_nve_by_address(const struct topology *t, const struct in6_addr *ip)
 {
@@ -334,7 +319,7 @@ static void
 output_to_interface(struct trace *tr, ofp_port_t port)
 {
     const struct nve *nve = tr->visit->nve;
-    const struct attachment *a = find_interface(tr->topology, nve, port);
+    const struct attachment *a = topology_find_ofport(tr->topology, nve, port);
     const struct uplink *uplink;
 
     LIST_FOR_EACH (uplink, nve_node, &nve->uplinks) {
