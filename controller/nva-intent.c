@@ -5,11 +5,13 @@
 
 #include "nva-private.h"
 
+#include <limits.h>
 #include <stdlib.h>
 
 #include "clock.h"
 #include "cookie.h"
 #include "flow-tables.h"
+#include "openvswitch/dynamic-string.h"
 #include "openvswitch/vlog.h"
 #include "util.h"
 
@@ -139,56 +141,65 @@ on_nve_deleted(const struct uuid *uuid, void *nva_)
 
 /* Virtual networks. */
 
+/* Returns option 'key' of 'row', a number from 'min' to 'max', or 'def' if it
+ * is not set or not one; then appends what is wrong to 'errors'. */
+static int
+get_number(const struct db_vn *row, const char *key, int min, int max,
+           int def, struct ds *errors)
+{
+    const char *s = smap_get(row->options, key);
+    int value = def;
+
+    if (s && (!str_to_int(s, 10, &value) || value < min || value > max)) {
+        ds_put_format(errors, "%soptions:%s=%s is not a number from %d to %d; "
+                      "using %d", errors->length ? "; " : "", key, s, min, max,
+                      def);
+        return def;
+    }
+    return value;
+}
+
+/* Returns true if option 'key' of 'row' is 'other', false if it is 'def' or
+ * not set.  Anything else is as if it were not set, and told in 'errors'. */
+static bool
+get_choice(const struct db_vn *row, const char *key, const char *def,
+           const char *other, struct ds *errors)
+{
+    const char *s = smap_get_def(row->options, key, def);
+
+    if (strcmp(s, def) && strcmp(s, other)) {
+        ds_put_format(errors, "%soptions:%s=%s must be %s or %s; using %s",
+                      errors->length ? "; " : "", key, s, def, other, def);
+    }
+    return !strcmp(s, other);
+}
+
 static void
 on_vn(const struct db_vn *row, void *nva_)
 {
     struct nva *nva = nva_from(nva_);
     uint64_t id = cookie_id_from_uuid(&row->uuid);
     struct vn *vn = topology_find_vn_by_id(&nva->topology, id);
+    struct ds errors = DS_EMPTY_INITIALIZER;
+    bool flood = get_choice(row, "unknown_unicast", "drop", "flood", &errors);
+    bool snoop = !get_choice(row, "multicast", "snoop", "flood", &errors);
+    uint32_t rate = get_number(row, "responder_rate", 0, INT_MAX,
+                               RESPONDER_RATE, &errors);
+    uint32_t burst = get_number(row, "responder_burst", 1, INT_MAX,
+                                RESPONDER_BURST, &errors);
+    int max_groups = get_number(row, "multicast_groups", 1, INT_MAX,
+                                MULTICAST_GROUPS, &errors);
+    int announce = get_number(row, "announce_count", 0, ANNOUNCE_COUNT_MAX,
+                              ANNOUNCE_COUNT, &errors);
     struct port *port;
-    const char *unknown = smap_get_def(row->options, "unknown_unicast",
-                                       "drop");
-    int rate = smap_get_int(row->options, "responder_rate", RESPONDER_RATE);
-    int burst = smap_get_int(row->options, "responder_burst",
-                             RESPONDER_BURST);
-    int announce = smap_get_int(row->options, "announce_count",
-                                ANNOUNCE_COUNT);
-    bool flood = !strcmp(unknown, "flood");
-    const char *multicast = smap_get_def(row->options, "multicast", "snoop");
-    bool snoop = strcmp(multicast, "flood");
-    int max_groups = smap_get_int(row->options, "multicast_groups",
-                                  MULTICAST_GROUPS);
 
-    if (!flood && strcmp(unknown, "drop")) {
-        db_write_vn_error(nva->db, &row->uuid,
-                          "options:unknown_unicast must be drop or flood; "
-                          "using drop");
-    } else if (rate < 0 || burst < 1) {
-        db_write_vn_error(nva->db, &row->uuid,
-                          "options:responder_rate must not be negative and "
-                          "options:responder_burst at least 1");
-        rate = RESPONDER_RATE;
-        burst = RESPONDER_BURST;
-    } else if (snoop && strcmp(multicast, "snoop")) {
-        db_write_vn_error(nva->db, &row->uuid,
-                          "options:multicast must be snoop or flood; using "
-                          "snoop");
-    } else if (max_groups < 1) {
-        db_write_vn_error(nva->db, &row->uuid,
-                          "options:multicast_groups must be at least 1");
-        max_groups = MULTICAST_GROUPS;
-    } else if (announce < 0 || announce > ANNOUNCE_COUNT_MAX) {
-        db_write_vn_error(nva->db, &row->uuid,
-                          "options:announce_count must be from 0 to 10");
-    } else {
-        db_write_vn_error(nva->db, &row->uuid, NULL);
-    }
-
+    db_write_vn_error(nva->db, &row->uuid,
+                      errors.length ? ds_cstr(&errors) : NULL);
+    ds_destroy(&errors);
     if (!vn) {
         vn = topology_add_vn(&nva->topology, row->name, id);
     }
-    vn->announce_count = (announce < 0 || announce > ANNOUNCE_COUNT_MAX
-                          ? ANNOUNCE_COUNT : announce);
+    vn->announce_count = announce;
     if (vn->vni == row->vni && vn->flood_unknown == flood
         && vn->responder_rate == rate && vn->responder_burst == burst
         && vn->snoop == snoop && vn->max_groups == max_groups) {

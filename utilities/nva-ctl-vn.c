@@ -267,17 +267,17 @@ pre_vn_set_option(struct ctl_context *ctx)
 
 static bool
 check_number(struct ctl_context *ctx, const struct nva_ctl_opt *opt,
-             unsigned int max)
+             int min, int max)
 {
-    unsigned int n;
+    int n;
 
     if (!opt->given || !opt->value[0]
         || (isdigit((unsigned char) opt->value[0])
-            && str_to_uint(opt->value, 10, &n) && n <= max)) {
+            && str_to_int(opt->value, 10, &n) && n >= min && n <= max)) {
         return true;
     }
-    ctl_error(ctx, "%s=%s: must be a number from 0 to %u", opt->key,
-              opt->value, max);
+    ctl_error(ctx, "%s=%s: must be a number from %d to %d", opt->key,
+              opt->value, min, max);
     return false;
 }
 
@@ -299,10 +299,10 @@ cmd_vn_set_option(struct ctl_context *ctx)
     vn = nva_ctl_get_vn(ctx, ctx->argv[1]);
     if (!vn
         || !nva_ctl_take_opts(ctx, 2, opts, N_VN_OPTS, NULL)
-        || !check_number(ctx, &opts[OPT_RESPONDER_RATE], UINT_MAX)
-        || !check_number(ctx, &opts[OPT_RESPONDER_BURST], UINT_MAX)
-        || !check_number(ctx, &opts[OPT_MULTICAST_GROUPS], UINT_MAX)
-        || !check_number(ctx, &opts[OPT_ANNOUNCE_COUNT],
+        || !check_number(ctx, &opts[OPT_RESPONDER_RATE], 0, INT_MAX)
+        || !check_number(ctx, &opts[OPT_RESPONDER_BURST], 1, INT_MAX)
+        || !check_number(ctx, &opts[OPT_MULTICAST_GROUPS], 1, INT_MAX)
+        || !check_number(ctx, &opts[OPT_ANNOUNCE_COUNT], 0,
                          ANNOUNCE_COUNT_MAX)) {
         return;
     }
