@@ -14,6 +14,8 @@ controller_libnva_a_SOURCES = \
 	controller/fault.h \
 	controller/flow-list.c \
 	controller/flow-list.h \
+	controller/flow-pack.c \
+	controller/flow-pack.h \
 	controller/flow-tables.c \
 	controller/flow-tables.h \
 	controller/hvdb-plan.c \
@@ -71,6 +73,7 @@ controller_libnva_a_SOURCES = \
 	controller/ofsync-dump.c \
 	controller/ofsync-private.h \
 	controller/ofsync-stage.c \
+	controller/ofsync-writer.c \
 	controller/ofsync.c \
 	controller/ofsync.h \
 	controller/ovsdb-replica.c \

@@ -340,14 +340,14 @@ static const struct ofconn_class ofconn_class = {
 /* Flows. */
 
 static void
-os_send(struct ofsync *os OVS_UNUSED, struct ofpbuf *msg, void *s_)
+os_send(struct ofsync *os OVS_UNUSED, struct ofpbuf *msgs, void *s_)
 {
     struct session *s = s_;
 
     if (s->of_peer && s->of_peer->ofconn) {
-        ofconn_send(s->of_peer->ofconn, msg);
+        ofconn_send_many(s->of_peer->ofconn, msgs);
     } else {
-        ofpbuf_delete(msg);
+        ofpbuf_delete(msgs);
     }
 }
 

@@ -37,6 +37,7 @@ static void
 print_list(const char *title, struct flow_list *fl)
 {
     struct svec lines = SVEC_EMPTY_INITIALIZER;
+    struct flow_entry *flows = flow_list_expand(fl);
     const char *line;
     size_t j;
 
@@ -50,10 +51,10 @@ print_list(const char *title, struct flow_list *fl)
      * to machine. */
     for (int table = 0; table < 255; table++) {
         for (size_t i = 0; i < fl->n; i++) {
-            if (fl->flows[i].table == table) {
+            if (flows[i].table == table) {
                 struct ds s = DS_EMPTY_INITIALIZER;
 
-                flow_entry_format(&fl->flows[i], &s);
+                flow_entry_format(&flows[i], &s);
                 svec_add_nocopy(&lines, ds_steal_cstr(&s));
             }
         }
@@ -64,6 +65,7 @@ print_list(const char *title, struct flow_list *fl)
         svec_clear(&lines);
     }
     svec_destroy(&lines);
+    free(flows);
     flow_list_unref(fl);
 }
 
