@@ -48,6 +48,10 @@ void neighbors_nve_changed(struct neighbors *, struct nve *nve);
 /* The session with 'nve' is gone. */
 void neighbors_nve_down(struct neighbors *, struct nve *nve);
 
+/* Tells whether 'nve' has changes to carry out.  Probes wait behind them in
+ * its connection, so no second one is sent meanwhile. */
+void neighbors_set_busy(struct neighbors *, const struct nve *, bool busy);
+
 /* Returns true if 'from' is known to reach 'to'. */
 bool neighbors_is_resolved(const struct neighbors *, const struct nve *from,
                            const struct nve *to);

@@ -114,6 +114,7 @@ struct nva {
     struct db *db;
     struct topology topology;
     struct neighbors *neighbors;
+    long long int probed;       /* When it last ran. */
     struct prober *prober;
     struct announcer *announcer;
     struct faults *faults;      /* For tests; normally null. */

@@ -124,6 +124,9 @@ update_behind(struct session *s)
 {
     bool behind = s->up && !ofsync_is_confirmed(s->nve->ofsync);
 
+    if (behind != s->is_behind) {
+        neighbors_set_busy(s->nva->neighbors, s->nve, behind);
+    }
     if (behind && !s->is_behind) {
         ovs_list_push_back(&s->nva->behind, &s->behind_node);
     } else if (!behind && s->is_behind) {

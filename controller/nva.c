@@ -22,6 +22,9 @@ VLOG_DEFINE_THIS_MODULE(nva);
  * flows are sent in between. */
 #define EVENTS_MAX 1000
 
+/* For how long probes of the underlay may wait for events to be taken. */
+#define PROBES_MAX_MS 1000
+
 static void
 send_probe(struct nve *from, struct ofpbuf *msg, void *nva OVS_UNUSED)
 {
@@ -225,19 +228,23 @@ run_nve_cfg(struct nva *nva, long long int now)
 void
 nva_run(struct nva *nva)
 {
-    long long int now = clock_msec();
+    long long int now;
     struct loop_event event;
+    int n;
 
     nva->active_here = db_run(nva->db);
     if (!nva->active_here) {
         return;
     }
-    for (int i = 0; i < EVENTS_MAX && loop_next_event(nva->loop, &event);
-         i++) {
+    for (n = 0; n < EVENTS_MAX && loop_next_event(nva->loop, &event); n++) {
         nva_session_event(nva, &event);
     }
     now = clock_msec();
-    neighbors_run(nva->neighbors, now);
+    if (n < EVENTS_MAX || now >= nva->probed + PROBES_MAX_MS) {
+        /* Otherwise answers may be waiting. */
+        neighbors_run(nva->neighbors, now);
+        nva->probed = now;
+    }
     prober_run(nva->prober, now);
     announcer_run(nva->announcer, now);
     nva_migs_run(nva, now);
