@@ -43,13 +43,13 @@ struct ovsdb_table_spec {
     size_t n_columns;
 };
 
-/* A row.  The data are as in RFC 7047 section 5.1; read them with the
- * functions below. */
+/* A row.  Read its data with the functions below.  There are some dozen of
+ * them for each hypervisor, so they are kept small. */
 struct ovsdb_row {
     struct hmap_node node;      /* In the replica, by hash of 'uuid'. */
     struct uuid uuid;
-    size_t n_data;
-    struct json *data[];        /* By index of the column in its table. */
+    const struct ovsdb_table_spec *spec;
+    char data[];                /* See ovsdb-replica.c. */
 };
 
 /* What an update did to one row. */
@@ -95,6 +95,10 @@ const struct hmap *ovsdb_replica_get_rows(const struct ovsdb_replica *,
 /* Returns true if the two rows have equal data in 'column'. */
 bool ovsdb_row_equal(const struct ovsdb_row *, const struct ovsdb_row *,
                      size_t column);
+
+/* Returns the data of 'column', which is not a map, as in RFC 7047 section
+ * 5.1; the caller must destroy it. */
+struct json *ovsdb_row_to_json(const struct ovsdb_row *, size_t column);
 
 /* The number of elements of a set or map. */
 size_t ovsdb_row_count(const struct ovsdb_row *, size_t column);
