@@ -135,6 +135,8 @@ struct nva {
     struct ovs_list evacuations; /* Those running. */
     bool evacuations_dirty;     /* Some evacuation wants a look. */
 
+    size_t n_sent;              /* Bytes for switches since trim_memory(). */
+
     struct mcast *mcast;
     struct ovs_list queries;    /* Ports to be asked, by 'query_node'. */
     long long int query_at;     /* When to ask all. */

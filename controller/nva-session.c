@@ -347,6 +347,7 @@ os_send(struct ofsync *os OVS_UNUSED, struct ofpbuf *msgs, void *s_)
 {
     struct session *s = s_;
 
+    s->nva->n_sent += msgs->size;
     if (s->of_peer && s->of_peer->ofconn) {
         ofconn_send_many(s->of_peer->ofconn, msgs);
     } else {

@@ -6,6 +6,7 @@
 #include "nva-private.h"
 
 #include <limits.h>
+#include <malloc.h>
 #include <stdlib.h>
 
 #include "clock.h"
@@ -21,6 +22,10 @@ VLOG_DEFINE_THIS_MODULE(nva);
 /* How many events of the I/O thread are taken in one turn at most, so that
  * flows are sent in between. */
 #define EVENTS_MAX 1000
+
+/* How many bytes have been sent to switches before freed memory is given back
+ * to the system. */
+#define TRIM_AFTER (16 * 1024 * 1024)
 
 /* For how long probes of the underlay may wait for events to be taken. */
 #define PROBES_MAX_MS 1000
@@ -225,6 +230,20 @@ run_nve_cfg(struct nva *nva, long long int now)
     }
 }
 
+/* Gives memory back to the system that a large comparison or change has used,
+ * when it is over and no move waits. */
+static void
+trim_memory(struct nva *nva)
+{
+    if (nva->n_sent >= TRIM_AFTER && ovs_list_is_empty(&nva->behind)
+        && ovs_list_is_empty(&nva->active)) {
+        nva->n_sent = 0;
+#ifdef __GLIBC__
+        malloc_trim(0);
+#endif
+    }
+}
+
 void
 nva_run(struct nva *nva)
 {
@@ -253,6 +272,7 @@ nva_run(struct nva *nva)
     run_nve_cfg(nva, now);
     nva_sessions_run(nva, now);
     nva_mcast_run(nva, now);
+    trim_memory(nva);
 }
 
 void
