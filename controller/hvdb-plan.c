@@ -16,11 +16,10 @@
 /* Flow tables are numbered 0 to 254. */
 #define N_FLOW_TABLES 255
 
-/* Attributes of the Controller row, in ms.  The first is the smallest that the
- * schema takes.  The controller sends something more often than the second
- * says (loop-pulse.h), so that a switch asks only a controller that is gone. */
+/* Attributes of the Controller row, in ms.  The values are the smallest that
+ * the schema takes and the default of the switch. */
 #define CONTROLLER_MAX_BACKOFF_MS 1000
-#define CONTROLLER_INACTIVITY_PROBE_MS 45000
+#define CONTROLLER_INACTIVITY_PROBE_MS 5000
 
 /* The tunnels. */
 static const struct tunnel {

@@ -10,25 +10,14 @@
 #define LOOP_PULSE_BACKOFF_MIN_MS 100
 #define LOOP_PULSE_BACKOFF_MAX_MS 8000
 #define LOOP_PULSE_STABLE_MS 3000       /* Up this long resets the back-off. */
+#define LOOP_PULSE_PROBE_MS 5000
 #define LOOP_PULSE_N_PROBES 2
 
 int
 loop_pulse_up(struct loop_pulse *pulse, long long int now)
 {
-    pulse->up = pulse->received = pulse->since = now;
-    pulse->waiting = true;
+    pulse->up = pulse->received = pulse->probed = now;
     pulse->n_probes = 0;
-    return LOOP_PULSE_PROBE_MS;
-}
-
-int
-loop_pulse_sent(struct loop_pulse *pulse, long long int now)
-{
-    if (pulse->waiting) {
-        return 0;
-    }
-    pulse->waiting = true;
-    pulse->since = now;
     return LOOP_PULSE_PROBE_MS;
 }
 
@@ -36,19 +25,16 @@ void
 loop_pulse_received(struct loop_pulse *pulse, long long int now)
 {
     pulse->received = now;
-    pulse->waiting = false;
     pulse->n_probes = 0;
 }
 
 enum loop_pulse_action
 loop_pulse_run(struct loop_pulse *pulse, long long int now, int *delay)
 {
-    /* Counting from the last probe, a peer has the time to answer even if
+    /* Counting from the last probe too, a peer has the time to answer even if
      * nobody called for long, say because this machine was suspended. */
-    long long int deadline = (pulse->waiting
-                              ? pulse->since + LOOP_PULSE_PROBE_MS
-                              : (pulse->received + LOOP_PULSE_IDLE_MS
-                                 - pulse->earlier));
+    long long int deadline = (MAX(pulse->received, pulse->probed)
+                              + LOOP_PULSE_PROBE_MS);
 
     *delay = LOOP_PULSE_PROBE_MS;
     if (now < deadline) {
@@ -58,8 +44,7 @@ loop_pulse_run(struct loop_pulse *pulse, long long int now, int *delay)
         return LOOP_PULSE_GIVE_UP;
     }
     pulse->n_probes++;
-    pulse->waiting = true;
-    pulse->since = now;
+    pulse->probed = now;
     return LOOP_PULSE_PROBE;
 }
 

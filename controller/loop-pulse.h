@@ -15,22 +15,10 @@
 struct loop_pulse {
     int backoff;
     int n_probes;               /* Since 'received'. */
-    int earlier;                /* By how much an idle peer is asked earlier
-                                 * than LOOP_PULSE_IDLE_MS, so that not all
-                                 * are asked at once.  Set by the owner. */
-    bool waiting;               /* Nothing received since 'since'. */
     long long int up;           /* When it came up. */
     long long int received;     /* When something was last received. */
-    long long int since;        /* When something was sent, the first since
-                                 * 'received'; or when the peer was last
-                                 * asked. */
+    long long int probed;       /* When the peer was last asked. */
 };
-
-/* A peer that owes an answer, or was never heard, is asked after that, */
-#define LOOP_PULSE_PROBE_MS 5000
-
-/* and one with which nothing is exchanged. */
-#define LOOP_PULSE_IDLE_MS 30000
 
 enum loop_pulse_action {
     LOOP_PULSE_WAIT,
@@ -40,10 +28,6 @@ enum loop_pulse_action {
 
 /* Notes that the connection is up; returns when to call loop_pulse_run(). */
 int loop_pulse_up(struct loop_pulse *, long long int now);
-
-/* Notes that something was sent.  Returns 0, or after how long to call
- * loop_pulse_run(), which may be sooner than it was to be. */
-int loop_pulse_sent(struct loop_pulse *, long long int now);
 
 /* Notes that something was received. */
 void loop_pulse_received(struct loop_pulse *, long long int now);

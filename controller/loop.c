@@ -23,7 +23,6 @@
 #include "openvswitch/vlog.h"
 #include "ovs-rcu.h"
 #include "ovs-thread.h"
-#include "random.h"
 #include "timeval.h"
 #include "util.h"
 
@@ -34,9 +33,9 @@ VLOG_DEFINE_THIS_MODULE(loop);
  * It carries out the commands that have come, and then writes to each
  * connection what has gathered for it, without waiting for another turn of the
  * event loop.  What a connection receives is told to the control thread at the
- * end of the callback that read it.  Timers are not touched when messages
- * come: a connection notes when it last received something, and its one timer
- * finds out when it expires whether that was too long ago.
+ * end of the callback that read it.  Timers are not touched when messages come
+ * and go: a connection notes when it last received something, and its one
+ * timer finds out when it expires whether that was too long ago.
  *
  * Everything here runs in the I/O thread, except where a comment says
  * otherwise. */
@@ -220,7 +219,6 @@ conn_up(struct conn *conn)
     conn->state = CONN_UP;
     event_del(&conn->writable);
     event_add(&conn->readable, NULL);
-    conn->pulse.earlier = random_range(LOOP_PULSE_IDLE_MS / 4);
     timer_start(&conn->timer, loop_pulse_up(&conn->pulse, time_msec()));
     VLOG_INFO_RL(&rl, "%s: connected", conn->up.name);
 
@@ -560,11 +558,6 @@ static void
 loop_do_send(struct conn *conn, struct loop_cmd *cmd)
 {
     if (conn->state == CONN_UP && conn->session == cmd->session) {
-        int delay = loop_pulse_sent(&conn->pulse, time_msec());
-
-        if (delay) {
-            timer_start(&conn->timer, delay);
-        }
         loop_framer_sent(&conn->framer, cmd->msg);
         conn_put(conn, cmd->msg);
         cmd->msg = NULL;

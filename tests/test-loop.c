@@ -619,8 +619,8 @@ cmd_silent(struct ovs_cmdl_context *ctx)
     free(remote);
 }
 
-/* Takes lines "up NOW", "received NOW", "sent NOW", "down NOW", "fail NOW",
- * "run NOW" from the arguments and prints what loop-pulse.h answers. */
+/* Takes lines "up NOW", "received NOW", "down NOW", "fail NOW", "run NOW" from
+ * the arguments and prints what loop-pulse.h answers. */
 static void
 cmd_pulse(struct ovs_cmdl_context *ctx)
 {
@@ -638,8 +638,6 @@ cmd_pulse(struct ovs_cmdl_context *ctx)
         } else if (!strcmp(what, "received")) {
             loop_pulse_received(&pulse, now);
             printf("\n");
-        } else if (!strcmp(what, "sent")) {
-            printf(" %d\n", loop_pulse_sent(&pulse, now));
         } else if (!strcmp(what, "run")) {
             const char *s = actions[loop_pulse_run(&pulse, now, &delay)];
             printf(" %s %d\n", s, delay);
