@@ -58,6 +58,7 @@ TESTSUITE_AT = \
 	tests/ofsync.at \
 	tests/pipeline.at \
 	tests/scene-macros.at \
+	tests/dump.at \
 	tests/scene.at \
 	tests/prober.at \
 	tests/style.at \
@@ -84,6 +85,7 @@ EXTRA_DIST += $(TESTSUITE_AT) $(TESTSUITE) tests/package.m4 \
 	tests/hvdb-rubbish.py \
 	tests/lifecycle.py \
 	tests/measure-moves \
+	tests/dump.expected \
 	tests/pipeline.expected \
 	tests/qemu-guest \
 	tests/qemu-judge.py
