@@ -24,6 +24,8 @@ controller_libnva_a_SOURCES = \
 	controller/hvdb-view.h \
 	controller/hvdb.c \
 	controller/hvdb.h \
+	controller/icmp-error.c \
+	controller/icmp-error.h \
 	controller/igmp.c \
 	controller/igmp.h \
 	controller/loop-framer.c \

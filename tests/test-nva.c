@@ -154,6 +154,7 @@ static const struct {
     { "pipeline", test_pipeline },
     { "flow-tables", test_flow_tables },
     { "flow-tables-check", test_flow_tables_check },
+    { "icmp-error", test_icmp_error },
     { "mcast", test_mcast },
     { "announcer", test_announcer },
     { "migration", test_migration },
