@@ -58,6 +58,7 @@ controller_libnva_a_SOURCES = \
 	controller/nva-guest.c \
 	controller/nva-evacuate.c \
 	controller/nva-history.c \
+	controller/nva-late.c \
 	controller/nva-hypervisor.c \
 	controller/nva-intent.c \
 	controller/nva-mcast.c \
@@ -80,6 +81,7 @@ controller_libnva_a_SOURCES = \
 	controller/packet-out.c \
 	controller/packet-out.h \
 	controller/pipeline-flood.c \
+	controller/pipeline-late.c \
 	controller/pipeline-move.c \
 	controller/pipeline-private.h \
 	controller/pipeline-uplink.c \

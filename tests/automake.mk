@@ -68,6 +68,7 @@ TESTSUITE_AT = \
 	tests/system-failure.at \
 	tests/system-guest.at \
 	tests/system-kinds.at \
+	tests/system-late.at \
 	tests/system-mcast.at \
 	tests/system-move.at \
 	tests/system-probe.at \
