@@ -8,6 +8,9 @@ controller_libnva_a_SOURCES = \
 	controller/clock.h \
 	controller/cookie.c \
 	controller/cookie.h \
+	controller/db-private.h \
+	controller/db-read.c \
+	controller/db-write.c \
 	controller/db.c \
 	controller/db.h \
 	controller/fault.c \
