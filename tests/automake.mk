@@ -1,6 +1,7 @@
 check_PROGRAMS += tests/test-nva
 tests_test_nva_SOURCES = \
 	tests/test-announcer.c \
+	tests/test-icmp-error.c \
 	tests/test-mcast.c \
 	tests/test-migration.c \
 	tests/test-neighbor.c \
@@ -43,6 +44,7 @@ TESTSUITE_AT = \
 	tests/fault.at \
 	tests/hvdb.at \
 	tests/lifecycle.at \
+	tests/icmp-error.at \
 	tests/loop.at \
 	tests/mcast.at \
 	tests/migration.at \
@@ -67,6 +69,7 @@ TESTSUITE_AT = \
 	tests/system-failure.at \
 	tests/system-guest.at \
 	tests/system-kinds.at \
+	tests/system-late.at \
 	tests/system-mcast.at \
 	tests/system-move.at \
 	tests/system-probe.at \
