@@ -17,8 +17,6 @@ controller_libnva_a_SOURCES = \
 	controller/fault.h \
 	controller/flow-list.c \
 	controller/flow-list.h \
-	controller/flow-pack.c \
-	controller/flow-pack.h \
 	controller/flow-tables.c \
 	controller/flow-tables.h \
 	controller/hvdb-plan.c \

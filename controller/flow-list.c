@@ -9,7 +9,6 @@
 #include <stdlib.h>
 
 #include "byte-order.h"
-#include "flow-pack.h"
 #include "hash.h"
 #include "openflow/openflow.h"
 #include "openvswitch/dynamic-string.h"
@@ -25,9 +24,6 @@
 #include "util.h"
 
 VLOG_DEFINE_THIS_MODULE(flow_list);
-
-/* A list of fewer flows is not worth packing. */
-#define PACK_MIN 6
 
 /* A flow as a list keeps it, followed by its body: the OXM fields of the match
  * without header and padding, and the instructions. */
@@ -395,21 +391,6 @@ put_record(const struct flow_entry *fe, struct ofpbuf *data)
     ofpbuf_put(data, fe->body, fe->match_len + fe->rest_len);
 }
 
-/* Makes 'fl->data' from the 'n' bytes at 'p'. */
-static void
-set_data(struct flow_list *fl, const uint8_t *p, size_t n)
-{
-    size_t packed;
-
-    fl->size = n;
-    fl->data = fl->n >= PACK_MIN ? flow_pack(p, n, &packed) : NULL;
-    if (fl->data) {
-        fl->packed = packed;
-    } else if (n) {
-        fl->data = xmemdup(p, n);
-    }
-}
-
 struct flow_list *
 flow_list_finish(struct flow_list *fl)
 {
@@ -424,7 +405,8 @@ flow_list_finish(struct flow_list *fl)
         put_record(&b->flows[i], &data);
         free(CONST_CAST(uint8_t *, b->flows[i].body));
     }
-    set_data(fl, data.data, data.size);
+    fl->size = data.size;
+    fl->data = data.size ? xmemdup(data.data, data.size) : NULL;
     ofpbuf_uninit(&data);
     free(b->flows);
     free(b);
@@ -458,18 +440,10 @@ flow_list_unref(struct flow_list *fl)
 struct flow_entry *
 flow_list_expand(const struct flow_list *fl)
 {
-    size_t array_size = fl->n * sizeof(struct flow_entry);
-    struct flow_entry *flows = xmalloc(array_size
-                                       + (fl->packed ? fl->size : 0) + 1);
+    struct flow_entry *flows = xmalloc(MAX(1, fl->n) * sizeof *flows);
     const uint8_t *p = fl->data;
 
     ovs_assert(!fl->builder);
-    if (fl->packed) {
-        uint8_t *unpacked = (uint8_t *) flows + array_size;
-
-        flow_unpack(fl->data, fl->packed, unpacked, fl->size);
-        p = unpacked;
-    }
     for (size_t i = 0; i < fl->n; i++) {
         struct flow_entry *fe = &flows[i];
         struct record r;
@@ -523,10 +497,8 @@ walk_find(struct walk *w, const struct flow_entry *key)
 static bool
 same_flows(const struct flow_list *a, const struct flow_list *b)
 {
-    return (a->n == b->n && a->size == b->size && a->packed == b->packed
-            && (!a->size
-                || !memcmp(a->data, b->data,
-                           a->packed ? a->packed : a->size)));
+    return (a->n == b->n && a->size == b->size
+            && (!a->size || !memcmp(a->data, b->data, a->size)));
 }
 
 void

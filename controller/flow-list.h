@@ -14,8 +14,8 @@
  *
  * Flows are written in the syntax of ovs-ofctl(8), which is what an operator
  * sees of them, and kept as libopenvswitch encodes them for the wire, without
- * what is the same in all of them, and packed (flow-pack.h).  Two flows are
- * the same if these bytes are, and a list takes some hundred bytes.
+ * what is the same in all of them: one block of bytes for a list, some 100 for
+ * each flow.  Two flows are the same if these bytes are.
  *
  * Thread-safety: none; use from one thread. */
 
@@ -58,9 +58,8 @@ struct flow_list {
     uint32_t n;                 /* Number of flows. */
 
     /* The rest is for flow-list.c only. */
-    uint32_t size;              /* Bytes at 'data', unpacked, */
-    uint32_t packed;            /* and packed, or 0 if they are not. */
-    uint8_t *data;
+    uint32_t size;              /* Bytes at 'data'. */
+    uint8_t *data;              /* Null if there are none. */
     struct flow_builder *builder; /* Until flow_list_finish(). */
 };
 
