@@ -39,6 +39,10 @@ COVERAGE_DEFINE(neighbor_probe_received);
 #define N_WAITING_MAX 500
 #define N_PATIENT 5
 
+/* How often in a row a repetition is put off because an end has changes to
+ * carry out: an end that always has some must not be left without probes. */
+#define N_HELD_MAX 10
+
 /* How long after a few retries. */
 #define SLOW_RETRY_MS 1000
 #define N_FAST_RETRIES 30
@@ -76,6 +80,7 @@ struct way {
     unsigned int n_refs;
     bool resolved;
     unsigned int n_tries;       /* Since the last one that arrived. */
+    unsigned int n_held;        /* Repetitions put off since then. */
     bool waiting;               /* Counted in 'n_waiting'. */
     long long int probe_at;
 };
@@ -461,11 +466,14 @@ probe_way(struct neighbors *n, struct way *way, long long int now)
 {
     struct ofpbuf *msg;
 
-    if (way->n_tries && (way->from->busy || way->to->busy)) {
+    if (way->n_tries && (way->from->busy || way->to->busy)
+        && way->n_held < N_HELD_MAX) {
+        way->n_held++;
         way_set_waiting(n, way, false);
         way_enqueue(n, way, now);
         return;
     }
+    way->n_held = 0;
     if (++way->n_tries > N_DOUBTS) {
         way_set_resolved(n, way, false);
     }

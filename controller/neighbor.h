@@ -49,7 +49,8 @@ void neighbors_nve_changed(struct neighbors *, struct nve *nve);
 void neighbors_nve_down(struct neighbors *, struct nve *nve);
 
 /* Tells whether 'nve' has changes to carry out.  Probes wait behind them in
- * its connection, so no second one is sent meanwhile. */
+ * its connection, so a second one is put off meanwhile, for up to ten
+ * intervals. */
 void neighbors_set_busy(struct neighbors *, const struct nve *, bool busy);
 
 /* Returns true if 'from' is known to reach 'to'. */
