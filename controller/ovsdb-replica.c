@@ -9,6 +9,7 @@
 #include "openvswitch/json.h"
 #include "openvswitch/shash.h"
 #include "openvswitch/util.h"
+#include "smap.h"
 #include "util.h"
 #include "uuid.h"
 
@@ -273,10 +274,26 @@ get_elem(const struct ovsdb_row *row, size_t column, size_t i)
     return p;
 }
 
-static const char *
-get_value(const struct ovsdb_row *row, size_t column, size_t i)
+/* The elements of a column, one after the other. */
+struct walk {
+    const char *key;            /* The first of those that are left, ... */
+    size_t n;                   /* ... and how many these are. */
+};
+
+static struct walk
+walk_begin(const struct ovsdb_row *row, size_t column)
 {
-    return atom_end(get_elem(row, column, i), row->spec->columns[column].key);
+    return (struct walk) {
+        .key = get_elem(row, column, 0),
+        .n = ovsdb_row_count(row, column),
+    };
+}
+
+static void
+walk_next(struct walk *w, const struct ovsdb_column_spec *spec)
+{
+    w->key = atom_end(atom_end(w->key, spec->key), spec->value);
+    w->n--;
 }
 
 bool
@@ -326,19 +343,13 @@ ovsdb_row_get_uuid(const struct ovsdb_row *row, size_t column, size_t i)
     return uuid;
 }
 
-const char *
-ovsdb_row_get_value_string(const struct ovsdb_row *row, size_t column,
-                           size_t i)
-{
-    return get_value(row, column, i);
-}
-
 struct uuid
 ovsdb_row_get_value_uuid(const struct ovsdb_row *row, size_t column, size_t i)
 {
     struct uuid uuid;
 
-    memcpy(&uuid, get_value(row, column, i), sizeof uuid);
+    memcpy(&uuid, atom_end(get_elem(row, column, i),
+                           row->spec->columns[column].key), sizeof uuid);
     return uuid;
 }
 
@@ -374,12 +385,12 @@ atom_to_json(const char *p, enum ovsdb_atom type)
 struct json *
 ovsdb_row_to_json(const struct ovsdb_row *row, size_t column)
 {
-    enum ovsdb_atom type = row->spec->columns[column].key;
+    const struct ovsdb_column_spec *spec = &row->spec->columns[column];
     struct json *elems = json_array_create_empty();
-    size_t n = ovsdb_row_count(row, column);
 
-    for (size_t i = 0; i < n; i++) {
-        json_array_add(elems, atom_to_json(get_elem(row, column, i), type));
+    ovs_assert(spec->value == OVSDB_ATOM_NONE);
+    for (struct walk w = walk_begin(row, column); w.n; walk_next(&w, spec)) {
+        json_array_add(elems, atom_to_json(w.key, spec->key));
     }
     return json_array_create_2(json_string_create("set"), elems);
 }
@@ -395,10 +406,10 @@ bool
 ovsdb_row_has_string(const struct ovsdb_row *row, size_t column,
                      const char *s)
 {
-    size_t n = ovsdb_row_count(row, column);
+    const struct ovsdb_column_spec *spec = &row->spec->columns[column];
 
-    for (size_t i = 0; i < n; i++) {
-        if (!strcmp(ovsdb_row_get_string(row, column, i), s)) {
+    for (struct walk w = walk_begin(row, column); w.n; walk_next(&w, spec)) {
+        if (!strcmp(w.key, s)) {
             return true;
         }
     }
@@ -409,14 +420,25 @@ const char *
 ovsdb_row_map_find(const struct ovsdb_row *row, size_t column,
                    const char *key)
 {
-    size_t n = ovsdb_row_count(row, column);
+    const struct ovsdb_column_spec *spec = &row->spec->columns[column];
 
-    for (size_t i = 0; i < n; i++) {
-        if (!strcmp(ovsdb_row_get_string(row, column, i), key)) {
-            return ovsdb_row_get_value_string(row, column, i);
+    for (struct walk w = walk_begin(row, column); w.n; walk_next(&w, spec)) {
+        if (!strcmp(w.key, key)) {
+            return atom_end(w.key, spec->key);
         }
     }
     return NULL;
+}
+
+void
+ovsdb_row_get_map(const struct ovsdb_row *row, size_t column,
+                  struct smap *map)
+{
+    const struct ovsdb_column_spec *spec = &row->spec->columns[column];
+
+    for (struct walk w = walk_begin(row, column); w.n; walk_next(&w, spec)) {
+        smap_replace(map, w.key, atom_end(w.key, spec->key));
+    }
 }
 
 /* Updates. */

@@ -21,6 +21,7 @@
 
 struct json;
 struct ovsdb_replica;
+struct smap;
 
 /* The type of the atoms in a column. */
 enum ovsdb_atom {
@@ -113,8 +114,6 @@ struct uuid ovsdb_row_get_uuid(const struct ovsdb_row *, size_t column,
                                size_t i);
 
 /* The value of the i-th key of a map (i less than the count). */
-const char *ovsdb_row_get_value_string(const struct ovsdb_row *, size_t column,
-                                       size_t i);
 struct uuid ovsdb_row_get_value_uuid(const struct ovsdb_row *, size_t column,
                                      size_t i);
 
@@ -128,5 +127,9 @@ bool ovsdb_row_has_string(const struct ovsdb_row *, size_t column,
 /* The value of 'key' in a map of strings, or null. */
 const char *ovsdb_row_map_find(const struct ovsdb_row *, size_t column,
                                const char *key);
+
+/* Adds a map of strings to '*map'. */
+void ovsdb_row_get_map(const struct ovsdb_row *, size_t column,
+                       struct smap *map);
 
 #endif /* ovsdb-replica.h */
