@@ -137,7 +137,12 @@ hash_rule(const struct flow_entry *fe)
                       hash_int(fe->priority, fe->table));
 }
 
-/* Moves the body of flow mod 'msg' to its beginning and points 'fe' to it. */
+/* The largest flow of ours: with all headers it fits into a message. */
+#define BODY_MAX 65000
+
+/* Moves the body of flow mod 'msg' to its beginning and points 'fe' to it.  A
+ * flow that a switch reports may be larger than a message when it is encoded
+ * anew; then it is cut, to a size that none of ours has. */
 static void
 extract_body(struct flow_entry *fe, struct ofpbuf *msg)
 {
@@ -149,7 +154,7 @@ extract_body(struct flow_entry *fe, struct ofpbuf *msg)
     size_t rest_ofs = ofs + ROUND_UP(match_len, 8);
 
     fe->match_len = match_len - sizeof *omh;
-    fe->rest_len = msg->size - rest_ofs;
+    fe->rest_len = MIN(msg->size - rest_ofs, UINT16_MAX - 1);
     memmove(data, data + ofs + sizeof *omh, fe->match_len);
     memmove(data + fe->match_len, data + rest_ofs, fe->rest_len);
     msg->size = fe->match_len + fe->rest_len;
@@ -326,6 +331,7 @@ add_flow(struct flow_list *fl, const struct ofputil_flow_mod *fm)
     }
     fe = &b->flows[fl->n++];
     flow_entry_from_flow_mod(fe, &buf, fm);
+    ovs_assert(buf.size <= BODY_MAX);
     fe->body = xmemdup(buf.data, MAX(1, buf.size));
     ofpbuf_uninit(&buf);
 }

@@ -214,8 +214,8 @@ send_changed_meters(struct ofsync *os, ovs_be32 xid)
 {
     struct ofsync_meter *meter;
 
-    /* Flows that came and went since the last time, or during a comparison,
-     * are sent and deleted in one bundle; they need their meters, too. */
+    /* Flows that came and went during a comparison may be sent and deleted in
+     * one bundle; they need their meters, too. */
     HMAP_FOR_EACH (meter, node, &os->meters) {
         if (meter->dirty && (meter->n_refs || !meter->installed)) {
             send_meter_mod(os, &meter->config,
@@ -427,9 +427,13 @@ ofsync_flush__(struct ofsync *os)
     if (os->state == OFSYNC_UP && (os->meters_dirty || has_changes(os))) {
         ovs_be32 xid = ofsync_alloc_xid__();
 
-        send_changed_meters(os, xid);
+        if (os->meters_dirty) {
+            send_changed_meters(os, xid);
+        }
         send_changes(os);
-        send_unused_meters(os, xid);
+        if (os->meters_dirty) {
+            send_unused_meters(os, xid);
+        }
         ofsync_send__(os, ofsync_barrier__(xid));
         ofsync_request_add__(os, OFSYNC_REQ_FLUSH, xid);
         os->meters_dirty = false;
