@@ -148,10 +148,10 @@ ofsync_dump_write__(struct ofsync *os, struct ofsync_writer *w)
     struct missing *m;
 
     HMAP_FOR_EACH (m, node, &dump->missing) {
-        ofsync_write_flow__(m->fe, true, w);
+        ofsync_write_flow__(w, m->fe, true);
     }
     for (size_t i = 0; i < dump->n_deletes; i++) {
-        ofsync_write_flow__(dump->deletes[i], false, w);
+        ofsync_write_flow__(w, dump->deletes[i], false);
     }
     ofsync_dump_abort__(os);
 }

@@ -141,11 +141,21 @@ void ofsync_writer_init__(struct ofsync_writer *, struct ofsync *,
 /* Ends it: all has been sent then. */
 void ofsync_writer_end__(struct ofsync_writer *);
 
-/* Put flow mods into it: one, one that deletes, and those that lead from 'old'
- * to 'new'. */
-void ofsync_write_flow__(const struct flow_entry *, bool add, void *writer);
+/* Put a flow mod into it. */
+void ofsync_write_flow__(struct ofsync_writer *, const struct flow_entry *,
+                         bool add);
 void ofsync_write_deletion__(struct ofsync_writer *,
                              const struct ofsync_deletion *);
+
+/* Put those into it that lead from 'old' to 'new'; either may be null.  With
+ * several pairs, all removals must come before all additions: a flow may pass
+ * from one unit to another. */
+void ofsync_write_removals__(struct ofsync_writer *,
+                             const struct flow_list *old,
+                             const struct flow_list *new);
+void ofsync_write_additions__(struct ofsync_writer *,
+                              const struct flow_list *old,
+                              const struct flow_list *new);
 
 /* ofsync-dump.c */
 void ofsync_dump_start__(struct ofsync *);

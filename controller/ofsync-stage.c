@@ -105,8 +105,12 @@ send_bundle(struct ofsync_stage *stage, ovs_be32 xid)
     for (size_t i = 0; i < stage->n_changes; i++) {
         const struct change *c = &stage->changes[i];
 
-        flow_list_diff(ofsync_get(stage->os, c->unit), c->new,
-                       ofsync_write_flow__, &w);
+        ofsync_write_removals__(&w, ofsync_get(stage->os, c->unit), c->new);
+    }
+    for (size_t i = 0; i < stage->n_changes; i++) {
+        const struct change *c = &stage->changes[i];
+
+        ofsync_write_additions__(&w, ofsync_get(stage->os, c->unit), c->new);
     }
     ofsync_writer_end__(&w);
 }

@@ -146,9 +146,9 @@ writer_finish(struct ofsync_writer *w, size_t ofs)
 }
 
 void
-ofsync_write_flow__(const struct flow_entry *fe, bool add, void *w_)
+ofsync_write_flow__(struct ofsync_writer *w, const struct flow_entry *fe,
+                    bool add)
 {
-    struct ofsync_writer *w = w_;
     size_t ofs = writer_begin(w);
 
     if (add) {
@@ -167,6 +167,40 @@ ofsync_write_deletion__(struct ofsync_writer *w,
 
     flow_entry_put_delete_cookie(d->cookie, d->table, w->xid, w->buf);
     writer_finish(w, ofs);
+}
+
+static void
+write_removal(const struct flow_entry *fe, bool add, void *w)
+{
+    if (!add) {
+        ofsync_write_flow__(w, fe, false);
+    }
+}
+
+void
+ofsync_write_removals__(struct ofsync_writer *w, const struct flow_list *old,
+                        const struct flow_list *new)
+{
+    if (old) {
+        flow_list_diff(old, new, write_removal, w);
+    }
+}
+
+static void
+write_addition(const struct flow_entry *fe, bool add, void *w)
+{
+    if (add) {
+        ofsync_write_flow__(w, fe, true);
+    }
+}
+
+void
+ofsync_write_additions__(struct ofsync_writer *w, const struct flow_list *old,
+                         const struct flow_list *new)
+{
+    if (new) {
+        flow_list_diff(old, new, write_addition, w);
+    }
 }
 
 void

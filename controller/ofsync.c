@@ -376,23 +376,6 @@ has_changes(const struct ofsync *os)
             || (os->dump && os->state == OFSYNC_UP));
 }
 
-/* What goes, goes first: a flow may pass from one unit to another. */
-static void
-write_removal(const struct flow_entry *fe, bool add, void *w)
-{
-    if (!add) {
-        ofsync_write_flow__(fe, false, w);
-    }
-}
-
-static void
-write_addition(const struct flow_entry *fe, bool add, void *w)
-{
-    if (add) {
-        ofsync_write_flow__(fe, true, w);
-    }
-}
-
 static void
 send_changes(struct ofsync *os)
 {
@@ -406,16 +389,12 @@ send_changes(struct ofsync *os)
         ofsync_write_deletion__(&w, &os->deletions[i]);
     }
     for (size_t i = 0; i < os->n_changed; i++) {
-        struct ofsync_unit *unit = os->changed[i];
-
-        if (unit->sent) {
-            flow_list_diff(unit->sent, unit->flows, write_removal, &w);
-        }
+        ofsync_write_removals__(&w, os->changed[i]->sent,
+                                os->changed[i]->flows);
     }
     for (size_t i = 0; i < os->n_changed; i++) {
-        struct ofsync_unit *unit = os->changed[i];
-
-        flow_list_diff(unit->sent, unit->flows, write_addition, &w);
+        ofsync_write_additions__(&w, os->changed[i]->sent,
+                                 os->changed[i]->flows);
     }
     ofsync_forget_changes__(os);
     ofsync_writer_end__(&w);
