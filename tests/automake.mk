@@ -130,7 +130,11 @@ $(srcdir)/tests/package.m4: $(top_srcdir)/configure.ac
 TESTSUITE_AT += tests/system-macros.at
 TESTSUITE_AT += tests/system-traffic.at
 EXTRA_DIST += tests/nva-multicast.py tests/nva-relay.py
-EXTRA_DIST += tests/random-moves tests/random_scene.py tests/random_traffic.py
+EXTRA_DIST += \
+	tests/random-moves \
+	tests/random_kinds.py \
+	tests/random_scene.py \
+	tests/random_traffic.py
 
 # The tests with our own programs, but not those of Open vSwitch, in valgrind.
 # Each program is replaced by a script that runs the real one.
