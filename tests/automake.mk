@@ -73,6 +73,7 @@ TESTSUITE_AT = \
 	tests/system-uplink.at \
 	tests/system-random.at \
 	tests/system-traffic.at \
+	tests/system-transport.at \
 	tests/system-trigger.at \
 	tests/trace.at \
 	tests/wiring.at
@@ -129,7 +130,7 @@ $(srcdir)/tests/package.m4: $(top_srcdir)/configure.ac
 # The system layer.
 TESTSUITE_AT += tests/system-macros.at
 TESTSUITE_AT += tests/system-traffic.at
-EXTRA_DIST += tests/nva-multicast.py tests/nva-relay.py
+EXTRA_DIST += tests/nva-multicast.py tests/nva-relay.py tests/transport.py
 EXTRA_DIST += \
 	tests/random-moves \
 	tests/random_kinds.py \
