@@ -140,10 +140,12 @@ add_defaults(struct flow_list *fl, uint64_t cookie)
                       defaults[i].match, "resubmit(,%d)", defaults[i].next);
     }
 
-    /* What bridges never forward (IEEE 802.1Q table 8-1), from anywhere;
-     * among it the announcement of a move, which has done its work. */
+    /* What bridges never forward (IEEE 802.1Q table 8-1), from anywhere; and
+     * the announcement of a move, which has done its work. */
     flow_list_add(fl, FLOW_TABLE_LOOKUP, FLOW_PRIO_OVERRIDE, cookie,
                   "dl_dst=01:80:c2:00:00:00/ff:ff:ff:ff:ff:f0", "drop");
+    flow_list_add(fl, FLOW_TABLE_LOOKUP, FLOW_PRIO_OVERRIDE, cookie,
+                  "dl_dst="FLOW_ANNOUNCE_MACS, "drop");
     /* What VMs say to the controller is for no other VM; and it hears them
      * only while it asks them, see pipeline_move_answers(). */
     flow_list_add(fl, FLOW_TABLE_LOOKUP, FLOW_PRIO_NORMAL, cookie,

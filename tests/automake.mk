@@ -73,6 +73,7 @@ TESTSUITE_AT = \
 	tests/system-uplink.at \
 	tests/system-random.at \
 	tests/system-traffic.at \
+	tests/system-stale.at \
 	tests/system-transport.at \
 	tests/system-trigger.at \
 	tests/trace.at \
