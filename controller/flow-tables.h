@@ -139,6 +139,14 @@ enum flow_priority {
 /* Broadcast and multicast, the above among it. */
 #define FLOW_GROUP_MACS "01:00:00:00:00:00/01:00:00:00:00:00"
 
+/* Changes nothing, but has Open vSwitch match the source address in all cached
+ * flows.  If some matched it and some did not, depending on which moves there
+ * were when they were made, they would overlap; the userspace datapath of
+ * Open vSwitch 3.1 then may change one of them in place of the other
+ * (flow_put_on_pmd() in lib/dpif-netdev.c), which goes on as before until it
+ * has been idle for 10 s. */
+#define FLOW_KEEP_SOURCE "move:NXM_OF_ETH_SRC[]->NXM_OF_ETH_SRC[]"
+
 /* Destination and Ethernet type of the controller's own probes of the underlay
  * (an address that bridges never forward, IEEE 802.1Q table 8-1; IEEE 802
  * local experimental EtherType 1). */

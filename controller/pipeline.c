@@ -58,6 +58,7 @@ add_tunnel(struct flow_list *fl, const struct nve *nve, enum encap encap,
      * a redirect does that.  Without this flow, nothing is received. */
     flow_list_add(fl, FLOW_TABLE_CLASSIFY, FLOW_PRIO_NORMAL, cookie,
                   fmt(&m, "in_port=%"PRIu32, ofport),
+                  FLOW_KEEP_SOURCE","
                   "move:NXM_NX_TUN_ID[0..23]->OXM_OF_METADATA[0..23],"
                   "set_field:%d->"REG_ORIGIN",set_field:0.0.0.0->tun_dst,"
                   "set_field:::->tun_ipv6_dst,load:0xffff->NXM_OF_IN_PORT[],"
@@ -554,8 +555,8 @@ pipeline_port_local(const struct port *port, ofp_port_t ofport,
 
     flow_list_add(fl, FLOW_TABLE_CLASSIFY, FLOW_PRIO_NORMAL, cookie,
                   fmt(&m, "in_port=%"PRIu32, ofport),
-                  "set_field:%"PRIu32"->metadata,resubmit(,%d)",
-                  port->vn->vni, FLOW_TABLE_PORT_SECURITY);
+                  FLOW_KEEP_SOURCE",set_field:%"PRIu32"->metadata,"
+                  "resubmit(,%d)", port->vn->vni, FLOW_TABLE_PORT_SECURITY);
     add_port_security(fl, port, cookie, ofport);
     add_responder_limit(fl, port, cookie, ofport);
     add_responder(fl, port, cookie);
