@@ -58,6 +58,7 @@ add_tunnel(struct flow_list *fl, const struct nve *nve, enum encap encap,
      * a redirect does that.  Without this flow, nothing is received. */
     flow_list_add(fl, FLOW_TABLE_CLASSIFY, FLOW_PRIO_NORMAL, cookie,
                   fmt(&m, "in_port=%"PRIu32, ofport),
+                  FLOW_KEEP_SOURCE","
                   "move:NXM_NX_TUN_ID[0..23]->OXM_OF_METADATA[0..23],"
                   "set_field:%d->"REG_ORIGIN",set_field:0.0.0.0->tun_dst,"
                   "set_field:::->tun_ipv6_dst,load:0xffff->NXM_OF_IN_PORT[],"
@@ -140,10 +141,12 @@ add_defaults(struct flow_list *fl, uint64_t cookie)
                       defaults[i].match, "resubmit(,%d)", defaults[i].next);
     }
 
-    /* What bridges never forward (IEEE 802.1Q table 8-1), from anywhere;
-     * among it the announcement of a move, which has done its work. */
+    /* What bridges never forward (IEEE 802.1Q table 8-1), from anywhere; and
+     * the announcement of a move, which has done its work. */
     flow_list_add(fl, FLOW_TABLE_LOOKUP, FLOW_PRIO_OVERRIDE, cookie,
                   "dl_dst=01:80:c2:00:00:00/ff:ff:ff:ff:ff:f0", "drop");
+    flow_list_add(fl, FLOW_TABLE_LOOKUP, FLOW_PRIO_OVERRIDE, cookie,
+                  "dl_dst="FLOW_ANNOUNCE_MACS, "drop");
     /* What VMs say to the controller is for no other VM; and it hears them
      * only while it asks them, see pipeline_move_answers(). */
     flow_list_add(fl, FLOW_TABLE_LOOKUP, FLOW_PRIO_NORMAL, cookie,
@@ -553,8 +556,8 @@ pipeline_port_local(const struct port *port, ofp_port_t ofport,
 
     flow_list_add(fl, FLOW_TABLE_CLASSIFY, FLOW_PRIO_NORMAL, cookie,
                   fmt(&m, "in_port=%"PRIu32, ofport),
-                  "set_field:%"PRIu32"->metadata,resubmit(,%d)",
-                  port->vn->vni, FLOW_TABLE_PORT_SECURITY);
+                  FLOW_KEEP_SOURCE",set_field:%"PRIu32"->metadata,"
+                  "resubmit(,%d)", port->vn->vni, FLOW_TABLE_PORT_SECURITY);
     add_port_security(fl, port, cookie, ofport);
     add_responder_limit(fl, port, cookie, ofport);
     add_responder(fl, port, cookie);

@@ -77,6 +77,8 @@ TESTSUITE_AT = \
 	tests/system-uplink.at \
 	tests/system-random.at \
 	tests/system-traffic.at \
+	tests/system-stale.at \
+	tests/system-transport.at \
 	tests/system-trigger.at \
 	tests/trace.at \
 	tests/wiring.at
@@ -147,8 +149,12 @@ $(srcdir)/tests/package.m4: $(top_srcdir)/configure.ac
 # The system layer.
 TESTSUITE_AT += tests/system-macros.at
 TESTSUITE_AT += tests/system-traffic.at
-EXTRA_DIST += tests/nva-multicast.py tests/nva-relay.py
-EXTRA_DIST += tests/random-moves tests/random_scene.py tests/random_traffic.py
+EXTRA_DIST += tests/nva-multicast.py tests/nva-relay.py tests/transport.py
+EXTRA_DIST += \
+	tests/random-moves \
+	tests/random_kinds.py \
+	tests/random_scene.py \
+	tests/random_traffic.py
 
 # The tests with our own programs, but not those of Open vSwitch, in valgrind.
 # Each program is replaced by a script that runs the real one; nva-ctl is one
