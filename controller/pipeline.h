@@ -81,11 +81,13 @@ void pipeline_put_flood(struct ds *, const struct vn *);
 struct flow_list *pipeline_port_remote(const struct port *,
                                        const struct nve *, int ip);
 
-/* 'port' has the interface 'ofport' here.  If 'there' is nonnull, then it may
- * send from here but is there, at address 'ip': here is the new NVE before the
- * cut-over of a move, or the old one after it.  If 'closed', its VM is stopped
- * and nothing is delivered (V9). */
-struct flow_list *pipeline_port_local(const struct port *, ofp_port_t ofport,
+/* 'port' has the interface 'ofport' at 'here'.  If 'there' is nonnull, then it
+ * may send from here but is there, at address 'ip': here is the new NVE before
+ * the cut-over of a move, or the old one after it.  If 'closed', its VM is
+ * stopped and nothing is delivered (V9). */
+struct flow_list *pipeline_port_local(const struct port *,
+                                      const struct nve *here,
+                                      ofp_port_t ofport,
                                       const struct nve *there, int ip,
                                       bool closed);
 
