@@ -131,7 +131,8 @@ struct flow_list *pipeline_move_answers(const struct port *, uint64_t id,
 
 /* At an NVE that 'port' has left, or, if 'closed', where its VM is stopped:
  * what the VN has as its policy for packets that still come (V5).  It is now
- * at 'there', address 'ip'; null and -1 if nobody knows. */
+ * at 'there', address 'ip'; null and -1 if nobody knows.  Returns null if the
+ * packets are dropped, as they are without a flow of their own. */
 struct flow_list *pipeline_late(const struct port *, bool closed,
                                 const struct nve *there, int ip);
 

@@ -43,6 +43,9 @@ print_list(const char *title, struct flow_list *fl)
     size_t j;
 
     printf("%s\n", title);
+    if (!fl) {
+        return;
+    }
     if (fl->meter.id) {
         printf("  meter %"PRIu32": %"PRIu32"/s, burst %"PRIu32"\n",
                fl->meter.id, fl->meter.rate, fl->meter.burst);
