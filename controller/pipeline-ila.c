@@ -25,7 +25,7 @@ is_translated(const struct vn *vn, const struct nve *nve,
               const struct in6_addr *ip)
 {
     return (ipv6_addr_is_set(&vn->sir) && ipv6_addr_is_set(&nve->locator)
-            && !memcmp(ip, &vn->sir, 8));
+            && ila_has_prefix(ip, &vn->sir));
 }
 
 void
@@ -100,7 +100,8 @@ pipeline_add_ila_remote__(struct flow_list *fl, const struct port *port,
  * packet is one that a tunnel brought. */
 void
 pipeline_add_ila_local__(struct flow_list *fl, const struct port *port,
-                         const struct nve *here)
+                         const struct nve *here, int priority,
+                         uint64_t cookie)
 {
     for (size_t i = 0; i < port->n_ips; i++) {
         if (is_translated(port->vn, here, &port->ips[i])) {
@@ -111,9 +112,8 @@ pipeline_add_ila_local__(struct flow_list *fl, const struct port *port,
             ipv6_string_mapped(sir, &port->ips[i]);
             ds_put_cstr(&m, "in_port=LOCAL,ipv6,ipv6_dst=");
             ipv6_format_addr(&a, &m);
-            flow_list_add(fl, FLOW_TABLE_CLASSIFY, FLOW_PRIO_NORMAL,
-                          cookie_make(COOKIE_PORT, port->id), ds_cstr(&m),
-                          "set_field:%s->ipv6_dst,"
+            flow_list_add(fl, FLOW_TABLE_CLASSIFY, priority, cookie,
+                          ds_cstr(&m), "set_field:%s->ipv6_dst,"
                           "set_field:"FLOW_NVA_MAC"->eth_src,"
                           "set_field:"ETH_ADDR_FMT"->eth_dst,"
                           "set_field:%"PRIu32"->metadata,"

@@ -82,8 +82,8 @@ add_late_output(struct flow_list *fl, const struct port *port,
 }
 
 struct flow_list *
-pipeline_late(const struct port *port, bool closed, const struct nve *there,
-              int ip)
+pipeline_late(const struct port *port, const struct nve *here, bool closed,
+              const struct nve *there, int ip)
 {
     uint64_t cookie = cookie_make(COOKIE_LATE, port->id);
     bool answer = port->vn->late == VN_LATE_ICMP_UNREACHABLE;
@@ -106,6 +106,7 @@ pipeline_late(const struct port *port, bool closed, const struct nve *there,
                     fmt(&from, REG_PLACE"=%d/%#"PRIx32","REG_ORIGIN"=%d",
                         LATE_PLACES, LATE_PLACES_MASK, FLOW_FROM_TUNNEL),
                     ds_cstr(&a));
+    pipeline_add_ila_local__(fl, port, here, FLOW_PRIO_LOW, cookie);
     if (answer) {
         add_answers(fl, port, cookie);
     }

@@ -564,7 +564,7 @@ pipeline_port_local(const struct port *port, const struct nve *here,
     add_port_security(fl, port, cookie, ofport);
     add_responder_limit(fl, port, cookie, ofport);
     add_responder(fl, port, cookie);
-    pipeline_add_ila_local__(fl, port, here);
+    pipeline_add_ila_local__(fl, port, here, FLOW_PRIO_NORMAL, cookie);
 
     /* Open vSwitch would skip the sender, too, but with a line in its log. */
     flow_list_add(fl, FLOW_TABLE_FLOOD_PORT, FLOW_PRIO_NORMAL, cookie,

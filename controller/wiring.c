@@ -491,7 +491,7 @@ late_list(const struct late *late)
 {
     const struct nve *there = late->port->place.nve;
 
-    return pipeline_late(late->port, there == late->nve, there,
+    return pipeline_late(late->port, late->nve, there == late->nve, there,
                          there ? topology_tunnel_address(late->nve, there)
                          : -1);
 }

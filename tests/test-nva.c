@@ -127,7 +127,7 @@ test_pipeline(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
     print_list("arm at a peer", pipeline_move_arm(port, 0x41, hv2, 0, 0));
     print_list("arm at the old NVE",
                pipeline_move_arm(port, 0x41, hv2, 1, u16_to_ofp(10)));
-    print_list("redirect", pipeline_move_redirect(port, 0x41, hv2, 0,
+    print_list("redirect", pipeline_move_redirect(port, 0x41, hv1, hv2, 0,
                                                   u16_to_ofp(10)));
     print_list("answers",
                pipeline_move_answers(port, 0x41, u16_to_ofp(10), false));
@@ -135,9 +135,9 @@ test_pipeline(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
                pipeline_move_answers(port, 0x41, u16_to_ofp(10), true));
     for (vn->late = 0; vn->late <= VN_LATE_FORWARD; vn->late++) {
         printf("vn->late = %d\n", vn->late);
-        print_list("late", pipeline_late(port, false, hv2, 0));
+        print_list("late", pipeline_late(port, hv1, false, hv2, 0));
         print_list("late at a closed place",
-                   pipeline_late(port, true, hv1, -1));
+                   pipeline_late(port, hv1, true, hv1, -1));
     }
     print_list("uplink", pipeline_uplink(vn, u16_to_ofp(20), 100));
     print_list("untagged uplink", pipeline_uplink(vn, u16_to_ofp(20), 0));
@@ -152,6 +152,12 @@ test_pipeline(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
     print_list("port-local with a locator",
                pipeline_port_local(port, hv1, u16_to_ofp(10), NULL, -1,
                                    false));
+    print_list("redirect with a locator",
+               pipeline_move_redirect(port, 0x41, hv1, hv2, 0,
+                                      u16_to_ofp(10)));
+    vn->late = VN_LATE_FORWARD;
+    print_list("late with a locator",
+               pipeline_late(port, hv1, false, hv2, 0));
     topology_uninit(&t);
     return EXIT_SUCCESS;
 }
