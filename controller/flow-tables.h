@@ -67,7 +67,11 @@
     FLOW_TABLE(72, UPLINK, "uplink", "metadata", "",                        \
                "Send through the uplink into a physical network")           \
     FLOW_TABLE(73, LATE, "late", "metadata", "",                            \
-               "Answer a packet for a VM that has left or is stopped")
+               "Answer a packet for a VM that has left or is stopped")      \
+    FLOW_TABLE(74, ILA, "ila", "metadata", "",                              \
+               "Put the locator in the place of the identifier's prefix")   \
+    FLOW_TABLE(75, ILA_OUTPUT, "ila-output", "", "",                        \
+               "Have the host route a packet to a locator")
 
 /* Register, C name, name in documents, contents. */
 #define FLOW_REGS                                                           \

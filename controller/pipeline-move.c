@@ -276,7 +276,8 @@ pipeline_move_arm(const struct port *port, uint64_t id, const struct nve *new,
 
 struct flow_list *
 pipeline_move_redirect(const struct port *port, uint64_t id,
-                       const struct nve *new, int ip, ofp_port_t old_ofport)
+                       const struct nve *old, const struct nve *new, int ip,
+                       ofp_port_t old_ofport)
 {
     uint64_t learned = cookie_make(COOKIE_LEARNED, id);
     struct flow_list *fl = flow_list_create();
@@ -292,6 +293,9 @@ pipeline_move_redirect(const struct port *port, uint64_t id,
                       port->vn->vni, ETH_ADDR_ARGS(port->mac)),
                   "set_field:%d->"REG_PLACE",%s", FLOW_PLACE_REDIRECT,
                   ds_cstr(&a));
+    /* The old interface, and its flows, may go while the move drains. */
+    pipeline_add_ila_local__(fl, port, old, FLOW_PRIO_REDIRECT,
+                             cookie_make(COOKIE_MOVE, id));
     ds_destroy(&m);
     ds_destroy(&a);
     return flow_list_finish(fl);

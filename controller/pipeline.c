@@ -209,6 +209,7 @@ pipeline_nve(const struct nve *nve, ofp_port_t geneve, ofp_port_t vxlan,
     add_nd_reply(fl, cookie);
     add_output(fl, cookie);
     pipeline_add_unanswerable__(fl, cookie);
+    pipeline_add_ila_nve__(fl, nve);
 
     /* Flood lists are shared by all NVEs and so name this one, too. */
     for (size_t i = 0; i < nve->n_ips; i++) {
@@ -320,6 +321,7 @@ add_remote_mapping(struct flow_list *fl, const struct port *port,
                       port->vn->vni, ETH_ADDR_ARGS(port->mac)),
                   "set_field:%d->"REG_PLACE",%s", FLOW_PLACE_REMOTE,
                   ds_cstr(&a));
+    pipeline_add_ila_remote__(fl, port, nve, ip);
     ds_destroy(&m);
     ds_destroy(&a);
 }
@@ -547,8 +549,9 @@ add_responder_limit(struct flow_list *fl, const struct port *port,
 }
 
 struct flow_list *
-pipeline_port_local(const struct port *port, ofp_port_t ofport,
-                    const struct nve *there, int ip, bool closed)
+pipeline_port_local(const struct port *port, const struct nve *here,
+                    ofp_port_t ofport, const struct nve *there, int ip,
+                    bool closed)
 {
     uint64_t cookie = cookie_make(COOKIE_PORT, port->id);
     struct flow_list *fl = flow_list_create();
@@ -561,6 +564,7 @@ pipeline_port_local(const struct port *port, ofp_port_t ofport,
     add_port_security(fl, port, cookie, ofport);
     add_responder_limit(fl, port, cookie, ofport);
     add_responder(fl, port, cookie);
+    pipeline_add_ila_local__(fl, port, here, FLOW_PRIO_NORMAL, cookie);
 
     /* Open vSwitch would skip the sender, too, but with a line in its log. */
     flow_list_add(fl, FLOW_TABLE_FLOOD_PORT, FLOW_PRIO_NORMAL, cookie,

@@ -45,6 +45,7 @@ TESTSUITE_AT = \
 	tests/hvdb.at \
 	tests/lifecycle.at \
 	tests/icmp-error.at \
+	tests/ila.at \
 	tests/loop.at \
 	tests/mcast.at \
 	tests/migration.at \
@@ -68,6 +69,7 @@ TESTSUITE_AT = \
 	tests/system-evacuate.at \
 	tests/system-failure.at \
 	tests/system-guest.at \
+	tests/system-ila.at \
 	tests/system-kinds.at \
 	tests/system-late.at \
 	tests/system-mcast.at \

@@ -24,6 +24,7 @@ import sys
 import time
 
 BROADCAST = b"\xff" * 6
+NET6 = "2001:db8:1::"
 DEADLINE, SURPLUS = 5, 0.3
 libc = ctypes.CDLL(None, use_errno=True)
 
@@ -37,7 +38,7 @@ def ip4(n):
 
 
 def ip6(n):
-    return socket.inet_pton(socket.AF_INET6, "2001:db8:1::%x" % n)
+    return socket.inet_pton(socket.AF_INET6, "%s%x" % (NET6, n))
 
 
 def checksum(data):
@@ -248,11 +249,13 @@ def main():
     parser.add_argument("--sha", type=int, help="ARP or ND's, not --mac")
     parser.add_argument("--ip", type=int, help="source, not --me")
     parser.add_argument("--count", type=int, default=1)
+    parser.add_argument("--net6", default=NET6)
     parser.add_argument("--answers", action="store_true")
     parser.add_argument("kind", choices=sorted(KINDS))
     parser.add_argument("at")
     parser.add_argument("where", nargs="*", metavar="NAMESPACE=COUNT")
     args = parser.parse_args()
+    globals()["NET6"] = args.net6
     args.mac = args.me if args.mac is None else args.mac
     args.sha = args.mac if args.sha is None else args.sha
     args.ip = args.me if args.ip is None else args.ip
