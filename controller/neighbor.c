@@ -422,7 +422,7 @@ encode_probe(const struct nve *from, const struct nve *to)
         return NULL;
     }
 
-    ovs_assert(eth_addr_from_string(FLOW_ANNOUNCE_MAC, &eth.eth_dst));
+    ovs_assert(eth_addr_from_string(FLOW_PROBE_MAC, &eth.eth_dst));
     eth.eth_src = flow_nva_mac();
     memcpy(probe.magic, magic, sizeof magic);
     memcpy(frame, &eth, sizeof eth);

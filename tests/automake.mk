@@ -45,6 +45,7 @@ TESTSUITE_AT = \
 	tests/hvdb.at \
 	tests/lifecycle.at \
 	tests/icmp-error.at \
+	tests/ila.at \
 	tests/loop.at \
 	tests/mcast.at \
 	tests/migration.at \
@@ -68,6 +69,7 @@ TESTSUITE_AT = \
 	tests/system-evacuate.at \
 	tests/system-failure.at \
 	tests/system-guest.at \
+	tests/system-ila.at \
 	tests/system-kinds.at \
 	tests/system-late.at \
 	tests/system-mcast.at \
@@ -77,6 +79,8 @@ TESTSUITE_AT = \
 	tests/system-uplink.at \
 	tests/system-random.at \
 	tests/system-traffic.at \
+	tests/system-stale.at \
+	tests/system-transport.at \
 	tests/system-trigger.at \
 	tests/trace.at \
 	tests/wiring.at
@@ -147,8 +151,12 @@ $(srcdir)/tests/package.m4: $(top_srcdir)/configure.ac
 # The system layer.
 TESTSUITE_AT += tests/system-macros.at
 TESTSUITE_AT += tests/system-traffic.at
-EXTRA_DIST += tests/nva-multicast.py tests/nva-relay.py
-EXTRA_DIST += tests/random-moves tests/random_scene.py tests/random_traffic.py
+EXTRA_DIST += tests/nva-multicast.py tests/nva-relay.py tests/transport.py
+EXTRA_DIST += \
+	tests/random-moves \
+	tests/random_kinds.py \
+	tests/random_scene.py \
+	tests/random_traffic.py
 
 # The tests with our own programs, but not those of Open vSwitch, in valgrind.
 # Each program is replaced by a script that runs the real one; nva-ctl is one
