@@ -39,7 +39,7 @@ static void
 print_list(const char *title, struct flow_list *fl)
 {
     struct svec lines = SVEC_EMPTY_INITIALIZER;
-    struct flow_entry *flows = flow_list_expand(fl);
+    struct flow_entry *flows;
     const char *line;
     size_t j;
 
@@ -51,6 +51,7 @@ print_list(const char *title, struct flow_list *fl)
         printf("  meter %"PRIu32": %"PRIu32"/s, burst %"PRIu32"\n",
                fl->meter.id, fl->meter.rate, fl->meter.burst);
     }
+    flows = flow_list_expand(fl);
 
     /* The order within a table is that of hashes, which differ from machine
      * to machine. */
