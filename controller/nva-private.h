@@ -138,7 +138,8 @@ struct nva {
     bool evacuations_dirty;     /* Some evacuation wants a look. */
 
     struct ovs_list lates;      /* Contains "struct late"s by 'until'. */
-    size_t n_sent;              /* Bytes for switches since trim_memory(). */
+    size_t n_exchanged;         /* Bytes to and from switches, but for packets,
+                                 * since trim_memory(). */
 
     struct mcast *mcast;
     struct ovs_list queries;    /* Ports to be asked, by 'query_node'. */

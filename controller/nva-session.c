@@ -283,6 +283,7 @@ of_message(struct ofconn *oc OVS_UNUSED, const struct ofp_header *oh,
     struct peer *peer = peer_;
 
     if (peer->session) {
+        peer->session->nva->n_exchanged += ntohs(oh->length);
         ofsync_handle(peer->session->nve->ofsync, oh);
     }
 }
@@ -350,7 +351,7 @@ os_send(struct ofsync *os OVS_UNUSED, struct ofpbuf *msgs, void *s_)
 {
     struct session *s = s_;
 
-    s->nva->n_sent += msgs->size;
+    s->nva->n_exchanged += msgs->size;
     if (s->of_peer && s->of_peer->ofconn) {
         ofconn_send_many(s->of_peer->ofconn, msgs);
     } else {

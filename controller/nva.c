@@ -23,8 +23,8 @@ VLOG_DEFINE_THIS_MODULE(nva);
  * flows are sent in between. */
 #define EVENTS_MAX 1000
 
-/* How many bytes have been sent to switches before freed memory is given back
- * to the system. */
+/* How many bytes have been exchanged with switches before freed memory is
+ * given back to the system. */
 #define TRIM_AFTER (16 * 1024 * 1024)
 
 /* For how long probes of the underlay may wait for events to be taken. */
@@ -237,9 +237,9 @@ run_nve_cfg(struct nva *nva, long long int now)
 static void
 trim_memory(struct nva *nva)
 {
-    if (nva->n_sent >= TRIM_AFTER && ovs_list_is_empty(&nva->behind)
+    if (nva->n_exchanged >= TRIM_AFTER && ovs_list_is_empty(&nva->behind)
         && ovs_list_is_empty(&nva->active)) {
-        nva->n_sent = 0;
+        nva->n_exchanged = 0;
 #ifdef __GLIBC__
         malloc_trim(0);
 #endif
