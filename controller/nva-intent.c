@@ -490,18 +490,12 @@ static const struct port *
 find_duplicate(const struct vn *vn, const struct port *port,
                const struct in6_addr ips[], size_t n)
 {
-    const struct port *other;
+    const struct port *other = NULL;
 
-    HMAP_FOR_EACH (other, vn_node, &vn->ports) {
-        for (size_t i = 0; other != port && i < other->n_ips; i++) {
-            for (size_t j = 0; j < n; j++) {
-                if (!memcmp(&other->ips[i], &ips[j], sizeof ips[j])) {
-                    return other;
-                }
-            }
-        }
+    for (size_t i = 0; i < n && !other; i++) {
+        other = topology_find_port_by_ip(vn, &ips[i], port);
     }
-    return NULL;
+    return other;
 }
 
 /* Brings 'port' in line with its row.  Takes 'ips'. */
@@ -512,9 +506,7 @@ update_port(struct nva *nva, struct port *port, const struct db_port *row,
     if (!eth_addr_equals(port->mac, mac) || port->n_ips != row->n_ips
         || port->security != row->port_security
         || memcmp(port->ips, ips, row->n_ips * sizeof *ips)) {
-        free(port->ips);
-        port->ips = ips;
-        port->n_ips = row->n_ips;
+        topology_set_ips(port, ips, row->n_ips);
         port->mac = mac;
         port->security = row->port_security;
         wiring_port_changed(&nva->topology, port);
@@ -569,8 +561,7 @@ on_port(const struct db_port *row, void *nva_)
     port->uuid = row->uuid;
     port->n_spoofed = row->n_spoofed;
     port->mac = mac;
-    port->ips = ips;
-    port->n_ips = row->n_ips;
+    topology_set_ips(port, ips, row->n_ips);
     port->security = row->port_security;
     if (row->nve) {
         wiring_place_port(&nva->topology, port,
