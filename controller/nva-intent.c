@@ -519,10 +519,10 @@ drain_max_ms(const char *s)
     static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(1, 1);
     int seconds = NVA_DRAIN_MAX;
 
-    if (s && (!str_to_int(s, 10, &seconds) || seconds < 1
+    if (s && (!str_to_int(s, 10, &seconds) || seconds < 0
               || seconds > 86400)) {
         VLOG_WARN_RL(&rl, "NVA_Global: options:drain_max=%s is not a number "
-                     "of seconds from 1 to 86400; %d is used", s,
+                     "of seconds from 0 to 86400; %d is used", s,
                      NVA_DRAIN_MAX);
         seconds = NVA_DRAIN_MAX;
     }
