@@ -45,6 +45,16 @@ def wait_for(condition, what, timeout=60, step=0.02):
         time.sleep(step)
 
 
+def connect(path):
+    """Returns a connection to a daemon that is starting."""
+    def attempt():
+        try:
+            return Rpc(path)
+        except OSError:
+            return None
+    return wait_for(attempt, path)
+
+
 def free_ports(n):
     """Returns 'n' TCP ports of the loopback that nobody listens to."""
     socks = [socket.create_server(("127.0.0.1", 0)) for i in range(n)]
@@ -132,7 +142,7 @@ class Lab:
             "--unixctl=" + self.path(name, "db.ctl"),
             "--log-file=" + self.path(name, "db.log"),
             "-vconsole:off", "-vsyslog:off"], log=self.path(name, "db.out"))
-        wait_for(lambda: os.path.exists(self.path(name, "db.sock")), name)
+        connect(self.path(name, "db.sock"))
         return daemon
 
     def add_hub(self):
@@ -205,8 +215,7 @@ class Node:
             "--log-file=%s/vswitchd.log" % self.dir, "-vconsole:off",
             "-vsyslog:off", "-vnetdev_dummy:off", "--enable-dummy=system",
             "--disable-system"], self.env, self.dir + "/vswitchd.out"))
-        wait_for(lambda: os.path.exists(self.dir + "/vswitchd.ctl"), name)
-        self.ctl = Rpc(self.dir + "/vswitchd.ctl")
+        self.ctl = connect(self.dir + "/vswitchd.ctl")
         self.vsctl("add-br", "br-phy", "--", "set", "bridge", "br-phy",
                    "other_config:hwaddr=02:00:00:00:%02x:%02x"
                    % (n >> 8, n & 255))

@@ -5,8 +5,7 @@
 import os
 import subprocess
 
-from bench_lab import Daemon, free_ports, run, wait_for
-from bench_rpc import Rpc
+from bench_lab import Daemon, connect, free_ports, run, wait_for
 
 SOURCE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 BUILD = os.environ.get("NVA_BUILD") or SOURCE
@@ -52,14 +51,13 @@ class Nva:
 
     def connect(self, path, **options):
         """Uses an NVA database, which may have a row already."""
-        self.db = Rpc(path)
+        self.db = connect(path)
         if not self.db.transact("NVA", {"op": "select", "table": "NVA_Global",
                                         "where": []})[0]["rows"]:
             self.db.transact("NVA", {"op": "insert", "table": "NVA_Global",
                                      "row": {}})
-        # What is away stays away, so a move shall not wait long for it: all
-        # that it does is to be seen within the time of one measurement.
-        options["drain_max"] = "1"
+        # The NVEs that are not there stay away: no move shall wait for them.
+        options["drain_max"] = "0"
         self.db.transact("NVA", {
             "op": "update", "table": "NVA_Global", "where": [],
             "row": {"options": ["map", list(options.items())]}})
@@ -84,7 +82,7 @@ class Nva:
             "--openflow-listen=ptcp:%d:127.0.0.1" % self.tcp[1],
             "--unixctl=" + ctl, "-vconsole:off", "-vsyslog:off",
             "--log-file=" + self.lab.path("nva", "controller.log")])
-        wait_for(lambda: os.path.exists(ctl), "nva-controller")
+        connect(ctl)
 
     def kill_agent(self, node):
         self.daemon.stop(kill=True)

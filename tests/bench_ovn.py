@@ -10,8 +10,8 @@ needs more than a minute to fill a hypervisor with 5,000 ports."""
 import re
 import shutil
 
-from bench_lab import SHARE, Daemon, free_ports, run, wait_for
-from bench_rpc import Rpc
+from bench_lab import (SHARE, Daemon, connect, free_ports, run,
+                       wait_for)
 
 PROGRAMS = ("ovn-northd", "ovn-controller", "ovn-nbctl", "ovn-sbctl")
 
@@ -44,8 +44,8 @@ class Ovn:
                  ("ptcp:%d:127.0.0.1" % tcp,))):
             self.lab.database_server(
                 db, "%s/ovn/ovn-%s.ovsschema" % (SHARE, db), role, *remotes)
-        self.nb = Rpc(self.lab.path("nb", "db.sock"))
-        self.sb = Rpc(self.lab.path("sb", "db.sock"))
+        self.nb = connect(self.lab.path("nb", "db.sock"))
+        self.sb = connect(self.lab.path("sb", "db.sock"))
         self.ctl("nb", "init")
         self.ctl("sb", "init")
         self.start_northd()

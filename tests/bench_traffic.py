@@ -59,8 +59,10 @@ class Sandbox:
         self.nodes = [SandboxNode(self, n) for n in (1, 2, 3)]
 
     def __call__(self, *args):
-        return run(self.build + "/utilities/nva-sandbox", "--dir=" + self.dir,
-                   "--prefix=" + self.prefix, *args)
+        programs = [self.build + "/controller", self.build + "/utilities"]
+        return run(bench_nva.SOURCE + "/utilities/nva-sandbox",
+                   "--dir=" + self.dir, "--prefix=" + self.prefix, *args,
+                   env={"PATH": ":".join(programs + [os.environ["PATH"]])})
 
     def add_vms(self):
         self("vm-add", VM, "hv1", VM_MAC, VM_IP)
