@@ -122,7 +122,7 @@ class Lab:
     def __init__(self, name):
         self.running.append(self)
         self.name = name
-        self.dir = tempfile.mkdtemp(prefix="nva-bench.")
+        self.dir = tempfile.mkdtemp(prefix="nva-compare.")
         self.daemons = []
         self.hub = None
         self.nodes = []
