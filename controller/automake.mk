@@ -8,6 +8,9 @@ controller_libnva_a_SOURCES = \
 	controller/clock.h \
 	controller/cookie.c \
 	controller/cookie.h \
+	controller/db-private.h \
+	controller/db-read.c \
+	controller/db-write.c \
 	controller/db.c \
 	controller/db.h \
 	controller/fault.c \
@@ -24,6 +27,8 @@ controller_libnva_a_SOURCES = \
 	controller/hvdb-view.h \
 	controller/hvdb.c \
 	controller/hvdb.h \
+	controller/icmp-error.c \
+	controller/icmp-error.h \
 	controller/igmp.c \
 	controller/igmp.h \
 	controller/loop-framer.c \
@@ -56,6 +61,7 @@ controller_libnva_a_SOURCES = \
 	controller/nva-guest.c \
 	controller/nva-evacuate.c \
 	controller/nva-history.c \
+	controller/nva-late.c \
 	controller/nva-hypervisor.c \
 	controller/nva-intent.c \
 	controller/nva-mcast.c \
@@ -78,6 +84,7 @@ controller_libnva_a_SOURCES = \
 	controller/packet-out.c \
 	controller/packet-out.h \
 	controller/pipeline-flood.c \
+	controller/pipeline-late.c \
 	controller/pipeline-move.c \
 	controller/pipeline-private.h \
 	controller/pipeline-uplink.c \

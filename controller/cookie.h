@@ -42,7 +42,10 @@ struct uuid;
     COOKIE(GROUP_LOCAL, 11, "group-local", NULL,                            \
            "Copies of a multicast group's traffic for members here.")       \
     COOKIE(GROUP_REMOTE, 12, "group-remote", NULL,                          \
-           "Copies of a multicast group's traffic for NVEs with members.")
+           "Copies of a multicast group's traffic for NVEs with members.")  \
+    COOKIE(LATE, 20, "late", "Port",                                        \
+           "What becomes of packets that come where the port has been, or " \
+           "where its VM is stopped.")
 
 enum cookie_kind {
 #define COOKIE(NAME, N, STRING, TABLE, MEANING) COOKIE_##NAME = N,

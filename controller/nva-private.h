@@ -8,9 +8,10 @@
  * (from the database to the topology), nva-session.c (sessions),
  * nva-hypervisor.c (databases of hypervisors), nva-guest.c (what VMs say),
  * nva-mcast.c (their multicast memberships), nva-move.c (moves),
- * nva-history.c (moves that have ended), nva-evacuate.c (moves of all ports of
- * an NVE), nva-probe.c (where VMs on the move are), nva-uplink.c (physical
- * networks), nva-ctl.c (commands of ovs-appctl).  For them only. */
+ * nva-history.c (moves that have ended), nva-late.c (packets that come after
+ * them), nva-evacuate.c (moves of all ports of an NVE), nva-probe.c (where
+ * VMs on the move are), nva-uplink.c (physical networks), nva-ctl.c (commands
+ * of ovs-appctl).  For them only. */
 
 #include "announcer.h"
 #include "db.h"
@@ -134,6 +135,8 @@ struct nva {
     struct ovs_list evacuations; /* Those running. */
     bool evacuations_dirty;     /* Some evacuation wants a look. */
 
+    struct ovs_list lates;      /* Contains "struct late"s by 'until'. */
+
     struct mcast *mcast;
     struct ovs_list queries;    /* Ports to be asked, by 'query_node'. */
     long long int query_at;     /* When to ask all. */
@@ -220,6 +223,18 @@ void nva_evacuate_migration_deleted(struct nva *, const struct uuid *);
 void nva_evacuations_retry(struct nva *);
 void nva_evacuations_run(struct nva *);
 void nva_evacuations_destroy(struct nva *);
+
+/* nva-late.c */
+void nva_late_left(struct nva *, struct port *, struct nve *,
+                   long long int ended);
+void nva_late_row(struct nva *, const struct db_migration *);
+void nva_late_port_changed(struct nva *, struct port *);
+void nva_late_vn_changed(struct nva *, struct vn *);
+void nva_late_port_gone(struct port *);
+void nva_late_nve_gone(struct nva *, const struct nve *);
+void nva_late_packet_in(struct session *, const struct ofputil_packet_in *);
+void nva_late_run(struct nva *, long long int now);
+long long int nva_late_deadline(const struct nva *);
 
 /* nva-mcast.c */
 void nva_mcast_create(struct nva *);

@@ -4,8 +4,7 @@
 #ifndef PIPELINE_PRIVATE_H
 #define PIPELINE_PRIVATE_H 1
 
-/* What pipeline.c, pipeline-flood.c and pipeline-move.c share.  For them
- * only. */
+/* What the files of pipeline share.  For them only. */
 
 #include "openvswitch/compiler.h"
 #include "pipeline.h"
@@ -39,6 +38,10 @@ void pipeline_put_tunnel_to__(struct ds *, const struct nve *, int ip);
 /* Appends actions that make copies of what a VM sent, for all for whom it
  * is. */
 void pipeline_put_copies__(struct ds *);
+
+/* Adds that late packets which must not be answered do not reach the
+ * controller, so that they use up nobody's meter; icmp-error.h decides. */
+void pipeline_add_unanswerable__(struct flow_list *, uint64_t cookie);
 
 /* Adds what has the controller hear of the multicast memberships of the VN's
  * VMs. */

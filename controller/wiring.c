@@ -483,6 +483,24 @@ wiring_uplinks_changed(struct nve *nve)
     }
 }
 
+/* Late packets. */
+
+static struct flow_list *
+late_list(const struct late *late)
+{
+    const struct nve *there = late->port->place.nve;
+
+    return pipeline_late(late->port, there == late->nve, there,
+                         there ? topology_tunnel_address(late->nve, there)
+                         : -1);
+}
+
+void
+wiring_late_changed(const struct late *late)
+{
+    set_unit(late->nve, COOKIE_LATE, late->port->id, late_list(late));
+}
+
 /* Members. */
 
 /* Brings all of 'vn' to 'nve'. */
@@ -716,6 +734,12 @@ wiring_check(struct topology *t, struct nve *nve,
                        wiring_port_list(t, port, nve, is_after(port, nve)));
         }
         check_groups(&check, t, nve, vn);
+    }
+    HMAP_FOR_EACH (port, name_node, &t->ports) {
+        const struct late *late = topology_find_late(port, nve);
+
+        check_unit(&check, nve, COOKIE_LATE, port->id,
+                   late ? late_list(late) : NULL);
     }
     return check.n;
 }

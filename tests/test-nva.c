@@ -128,6 +128,12 @@ test_pipeline(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
                pipeline_move_answers(port, 0x41, u16_to_ofp(10), false));
     print_list("answers at the new NVE",
                pipeline_move_answers(port, 0x41, u16_to_ofp(10), true));
+    for (vn->late = 0; vn->late <= VN_LATE_FORWARD; vn->late++) {
+        printf("vn->late = %d\n", vn->late);
+        print_list("late", pipeline_late(port, false, hv2, 0));
+        print_list("late at a closed place",
+                   pipeline_late(port, true, hv1, -1));
+    }
     print_list("uplink", pipeline_uplink(vn, u16_to_ofp(20), 100));
     print_list("untagged uplink", pipeline_uplink(vn, u16_to_ofp(20), 0));
     topology_uninit(&t);
@@ -154,6 +160,7 @@ static const struct {
     { "pipeline", test_pipeline },
     { "flow-tables", test_flow_tables },
     { "flow-tables-check", test_flow_tables_check },
+    { "icmp-error", test_icmp_error },
     { "mcast", test_mcast },
     { "announcer", test_announcer },
     { "migration", test_migration },

@@ -10,6 +10,7 @@
 #include <netinet/in.h>
 
 int test_announcer(int argc, char *argv[]);
+int test_icmp_error(int argc, char *argv[]);
 int test_mcast(int argc, char *argv[]);
 int test_migration(int argc, char *argv[]);
 int test_neighbor(int argc, char *argv[]);

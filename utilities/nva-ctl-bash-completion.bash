@@ -35,7 +35,8 @@ _nva_ctl_values()
     TRIGGER)     echo "announce now" ;;
     KEY=VALUE)   echo "unknown_unicast=drop unknown_unicast=flood" \
                       "responder_rate= responder_burst= announce_count=" \
-                      "multicast=snoop multicast=flood multicast_groups=" ;;
+                      "multicast=snoop multicast=flood multicast_groups=" \
+                      "late=drop late=icmp-unreachable late=forward late_time=" ;;
     esac
 }
 
