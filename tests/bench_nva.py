@@ -186,13 +186,19 @@ class Nva:
         self._wait_phase(move, "prepared")
         return move
 
-    def _wait_phase(self, move, phase):
+    def _wait_phase(self, move, phase, timeout=60):
         def reached():
             state, error = self.phases.get(move, ("", ""))
             if state in ("failed", "cancelled"):
                 raise RuntimeError("a move failed: " + error)
             return state == phase
-        self._wait(reached, "a move to be " + phase)
+        self._wait(reached, "a move to be " + phase, timeout)
 
-    def finish(self, move):
-        self._wait_phase(move, "done")
+    def finish(self, move, timeout=60):
+        """Waits until all that a move brings about has been done."""
+        self._wait_phase(move, "done", timeout)
+
+    def log(self):
+        """The last lines of the controller's log."""
+        with open(self.lab.path("nva", "controller.log")) as f:
+            return "".join(f.readlines()[-15:])

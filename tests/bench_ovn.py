@@ -182,4 +182,4 @@ class Ovn:
         return port
 
     def finish(self, move):
-        pass
+        pass                    # There is nothing that tells.
