@@ -31,6 +31,8 @@ controller_libnva_a_SOURCES = \
 	controller/icmp-error.h \
 	controller/igmp.c \
 	controller/igmp.h \
+	controller/ila.c \
+	controller/ila.h \
 	controller/loop-framer.c \
 	controller/loop-framer.h \
 	controller/loop-pulse.c \
@@ -85,6 +87,7 @@ controller_libnva_a_SOURCES = \
 	controller/packet-out.c \
 	controller/packet-out.h \
 	controller/pipeline-flood.c \
+	controller/pipeline-ila.c \
 	controller/pipeline-late.c \
 	controller/pipeline-move.c \
 	controller/pipeline-private.h \
