@@ -53,7 +53,6 @@ controller_libnva_a_SOURCES = \
 	controller/migration.h \
 	controller/move-drain.c \
 	controller/move-hold.c \
-	controller/move-listen.c \
 	controller/move-part.c \
 	controller/move-private.h \
 	controller/move.c \

@@ -5,7 +5,7 @@
 #define MOVE_PRIVATE_H 1
 
 /* What move.c (the move as a whole), move-part.c (what it does at each NVE),
- * move-hold.c, move-listen.c and move-drain.c share.  For them only. */
+ * move-hold.c and move-drain.c share.  For them only. */
 
 #include "move.h"
 
@@ -21,9 +21,6 @@ void move_undo__(struct move *move);
 
 /* Looks at the counter of the redirect. */
 void move_drain__(struct move *move, long long int now, long long int wall);
-
-/* Asks whether the VM has been heard without our knowing. */
-void move_listen_run__(struct move *move, long long int now);
 
 /* Returns the names of the NVEs for which 'move' waits, for the caller to
  * free. */

@@ -135,7 +135,7 @@ move_create(const struct move_class *class, void *aux, struct topology *t,
     move->old_nve = config->port->place.nve;
     move->new_nve = config->new_nve;
     move->there.nve = config->new_nve;
-    move->drain_at = move->commit_at = move->listen_at = LLONG_MAX;
+    move->drain_at = move->commit_at = LLONG_MAX;
     move->rest_at = move->old_at = move->release_at = LLONG_MAX;
     move->report_at = now + REPORT_INTERVAL_MS;
     if (move_interface_at__(move, move->old_nve)) {
@@ -699,7 +699,6 @@ move_run(struct move *move, long long int now, long long int wall)
         move->report_at = now + REPORT_INTERVAL_MS;
         move->class->changed(move, move->aux);
     }
-    move_listen_run__(move, now);
     move_release_run__(move, now, wall);
     if (now >= move->old_at) {
         move->old_at = LLONG_MAX;
@@ -737,7 +736,7 @@ move_deadline(const struct move *move)
 
     deadline = MIN(deadline, MIN(move->commit_at,
                                  MIN(move->rest_at, move->old_at)));
-    deadline = MIN(deadline, MIN(move->release_at, move->listen_at));
+    deadline = MIN(deadline, move->release_at);
     if (is_waiting(move)) {
         deadline = MIN(deadline, move->report_at);
     }

@@ -132,7 +132,6 @@ struct move {
 
     long long int warm_at;      /* When to warm the ways to 'new_nve'. */
     bool heard;                 /* Cut over in the data path. */
-    long long int listen_at;    /* When to ask whether it has, or LLONG_MAX. */
     long long int commit_at;    /* After move_heard(), else LLONG_MAX. */
     long long int rest_at;      /* When to commit the rest, else LLONG_MAX. */
     enum move_hold hold;
@@ -238,11 +237,6 @@ void move_stage_changed(struct move_part *, long long int now,
 void move_counted(struct move *, uint64_t n_packets, uint64_t n_bytes,
                   long long int now, long long int wall);
 
-/* 'n_packets' of the VM have come through the table announce of the new NVE
- * up to now. */
-void move_passed(struct move *, uint64_t n_packets, long long int now,
-                 long long int wall);
-
 /* 'n_packets' have been delivered to the interface at 'nve' up to now. */
 void move_delivered(struct move *, const struct nve *, uint64_t n_packets,
                     long long int now, long long int wall);
@@ -251,10 +245,6 @@ void move_delivered(struct move *, const struct nve *, uint64_t n_packets,
  * reachability of the new one. */
 void move_part_update(struct move_part *, long long int now,
                       long long int wall);
-
-/* Returns true if what the VM says at its new place would count now and
- * nobody has heard it there. */
-bool move_awaits_vm(const struct move *);
 
 /* Adds the names of the NVEs for which the move waits to 'names'. */
 void move_get_waiting(const struct move *, struct sset *names);

@@ -39,16 +39,26 @@ nva_probe_configure(struct nva *nva, const char *timeout)
     prober_set_timeout(nva->prober, s * 1000LL);
 }
 
+/* Returns true if what the VM of 'move' says at its new place would count now
+ * and nobody has heard it there. */
+static bool
+is_awaited(const struct move *move)
+{
+    return (move->migration.phase == MIGRATION_HELD
+            || (move->migration.phase == MIGRATION_PREPARED
+                && move->trigger == MOVE_ON_ANNOUNCE && !move->heard));
+}
+
 /* 'move', of 'mig', has come to another phase. */
 void
 nva_probe_update(struct mig *mig, const struct move *move)
 {
     struct nva *nva = mig->nva;
 
-    if (move_awaits_vm(move) && !mig->probe) {
+    if (is_awaited(move) && !mig->probe) {
         mig->probe = prober_add(nva->prober, move->port, move->old_nve,
                                 move->new_nve, mig, clock_msec());
-    } else if (!move_awaits_vm(move) && mig->probe) {
+    } else if (!is_awaited(move) && mig->probe) {
         bool was_silent = prober_is_silent(mig->probe);
 
         mig->n_probes += prober_count(mig->probe);

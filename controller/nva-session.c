@@ -414,18 +414,6 @@ os_counted(struct ofsync *os OVS_UNUSED, uint64_t cookie, uint64_t n_packets,
 }
 
 static void
-os_flows_counted(struct ofsync *os OVS_UNUSED, uint64_t cookie,
-                 uint64_t n_packets, void *s_)
-{
-    struct session *s = s_;
-    struct mig *mig = nva_mig_find(s->nva, cookie_id(cookie));
-
-    if (mig && mig->move) {
-        move_passed(mig->move, n_packets, clock_msec(), clock_wall_usec());
-    }
-}
-
-static void
 os_problem(struct ofsync *os OVS_UNUSED, const char *error, void *s_)
 {
     struct session *s = s_;
@@ -453,7 +441,6 @@ static const struct ofsync_class ofsync_class = {
     .stage_changed = os_stage_changed,
     .keep = os_keep,
     .counted = os_counted,
-    .flows_counted = os_flows_counted,
     .problem = os_problem,
 };
 

@@ -564,13 +564,6 @@ handle_count(struct ofsync *os, struct ofsync_request *req,
             os->class->counted(os, req->cookie, port.stats.tx_packets,
                                port.stats.tx_bytes, os->aux);
         }
-    } else if (type == OFPTYPE_AGGREGATE_STATS_REPLY) {
-        struct ofputil_aggregate_stats flows;
-
-        if (!ofputil_decode_aggregate_stats_reply(&flows, oh)) {
-            os->class->flows_counted(os, req->cookie, flows.packet_count,
-                                     os->aux);
-        }
     }
     ofsync_request_remove__(os, req);
 }
@@ -652,23 +645,6 @@ ofsync_count_port(struct ofsync *os, uint64_t cookie, ofp_port_t ofport)
 {
     count(os, cookie, ofputil_encode_dump_ports_request(OFP15_VERSION,
                                                         ofport));
-}
-
-void
-ofsync_count_flows_of(struct ofsync *os, uint64_t cookie, uint8_t table)
-{
-    struct ofputil_flow_stats_request fsr = {
-        .aggregate = true,
-        .match = MATCH_CATCHALL_INITIALIZER,
-        .cookie = htonll(cookie),
-        .cookie_mask = OVS_BE64_MAX,
-        .out_port = OFPP_ANY,
-        .out_group = OFPG_ANY,
-        .table_id = table,
-    };
-
-    count(os, cookie, ofputil_encode_flow_stats_request(&fsr,
-                                                        OFPUTIL_P_OF15_OXM));
 }
 
 size_t

@@ -70,10 +70,6 @@ struct ofsync_class {
     void (*counted)(struct ofsync *, uint64_t cookie, uint64_t n_packets,
                     uint64_t n_bytes, void *aux);
 
-    /* Answers ofsync_count_flows_of(). */
-    void (*flows_counted)(struct ofsync *, uint64_t cookie,
-                          uint64_t n_packets, void *aux);
-
     /* The switch refused something outside of a stage; it is tried again. */
     void (*problem)(struct ofsync *, const char *error, void *aux);
 };
@@ -127,10 +123,6 @@ void ofsync_count(struct ofsync *, uint64_t cookie, uint32_t meter);
 /* Asks how many packets have been delivered to port 'ofport', likewise.  The
  * number of bytes is answered, too. */
 void ofsync_count_port(struct ofsync *, uint64_t cookie, ofp_port_t ofport);
-
-/* Asks how many packets the flows with 'cookie' in 'table' have matched,
- * likewise; class->flows_counted answers. */
-void ofsync_count_flows_of(struct ofsync *, uint64_t cookie, uint8_t table);
 
 /* Number of flows that are wanted.  O(units). */
 size_t ofsync_count_flows(const struct ofsync *);

@@ -197,11 +197,3 @@ class Nva:
     def finish(self, move):
         """Waits until all that a move brings about has been done."""
         self._wait_phase(move, "done")
-
-    def untold(self):
-        """The number of moves that the controller learned of only when it
-        asked: see "A VM whose words are lost" in moving.rst."""
-        rows = self.db.transact("NVA", {
-            "op": "select", "table": "Migration", "columns": ["port"],
-            "where": [["triggered_by", "==", "data path"]]})[0]["rows"]
-        return len(rows)

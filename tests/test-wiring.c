@@ -134,20 +134,6 @@ hv_counted(struct ofsync *os OVS_UNUSED, uint64_t cookie, uint64_t n_packets,
 }
 
 static void
-hv_flows_counted(struct ofsync *os OVS_UNUSED, uint64_t cookie,
-                 uint64_t n_packets, void *hv_)
-{
-    struct hv *hv = hv_;
-    struct move_part *part;
-
-    LIST_FOR_EACH_SAFE (part, nve_node, &hv->nve->move_parts) {
-        if (part->move->id == cookie_id(cookie)) {
-            move_passed(part->move, n_packets, 0, 0);
-        }
-    }
-}
-
-static void
 hv_problem(struct ofsync *os OVS_UNUSED, const char *error OVS_UNUSED,
            void *hv OVS_UNUSED)
 {
@@ -160,7 +146,6 @@ static const struct ofsync_class hv_class = {
     .stage_changed = hv_stage_changed,
     .keep = hv_keep,
     .counted = hv_counted,
-    .flows_counted = hv_flows_counted,
     .problem = hv_problem,
 };
 

@@ -529,15 +529,6 @@ reply_port_stats(struct fake_switch *sw, const struct ofp_header *oh)
     reply(sw, ofpbuf_from_list(ovs_list_pop_front(&replies)));
 }
 
-/* Answers that no packet has matched the flows. */
-static void
-reply_aggregate(struct fake_switch *sw, const struct ofp_header *oh)
-{
-    const struct ofputil_aggregate_stats stats = { .packet_count = 0 };
-
-    reply(sw, ofputil_encode_aggregate_stats_reply(&stats, oh));
-}
-
 static void
 handle_stats(struct fake_switch *sw, enum ofptype type,
              const struct ofp_header *oh)
@@ -556,9 +547,6 @@ handle_stats(struct fake_switch *sw, enum ofptype type,
     } else if (type == OFPTYPE_PORT_STATS_REQUEST) {
         put_log(sw, "count port");
         reply_port_stats(sw, oh);
-    } else if (type == OFPTYPE_AGGREGATE_STATS_REQUEST) {
-        put_log(sw, "count flows");
-        reply_aggregate(sw, oh);
     } else {
         put_log(sw, "dump meters");
         reply_meters(sw, oh);
@@ -575,7 +563,6 @@ fake_switch_knows(enum ofptype type)
             || type == OFPTYPE_FLOW_STATS_REQUEST
             || type == OFPTYPE_METER_STATS_REQUEST
             || type == OFPTYPE_PORT_STATS_REQUEST
-            || type == OFPTYPE_AGGREGATE_STATS_REQUEST
             || type == OFPTYPE_METER_CONFIG_STATS_REQUEST);
 }
 
