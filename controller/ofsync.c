@@ -361,11 +361,13 @@ ofsync_adopt__(struct ofsync *os, uint64_t cookie,
             hmap_insert(&os->units, &unit->node, hash_uint64(cookie));
         }
         unit->flows = flow_list_ref(flows);
+        os->n_flows += flows->n;
     } else if (unit) {
         hmap_remove(&os->units, &unit->node);
         free(unit);
     }
     if (old) {
+        os->n_flows -= old->n;
         ofsync_unref_meter__(os, &old->meter);
         flow_list_unref(old);
     }
@@ -650,13 +652,7 @@ ofsync_count_port(struct ofsync *os, uint64_t cookie, ofp_port_t ofport)
 size_t
 ofsync_count_flows(const struct ofsync *os)
 {
-    const struct ofsync_unit *unit;
-    size_t n = 0;
-
-    HMAP_FOR_EACH (unit, node, &os->units) {
-        n += unit->flows->n;
-    }
-    return n;
+    return os->n_flows;
 }
 
 const struct flow_entry *
