@@ -487,7 +487,8 @@ parse_addresses(const struct db_port *row, struct eth_addr *mac,
 static bool
 has_ips(const struct port *port, const struct in6_addr ips[], size_t n)
 {
-    return port->n_ips == n && !memcmp(port->ips, ips, n * sizeof *ips);
+    return (port->n_ips == n
+            && (!n || !memcmp(port->ips, ips, n * sizeof *ips)));
 }
 
 /* Returns the port of 'vn' other than 'port' that has one of 'ips', or null.
