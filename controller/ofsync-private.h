@@ -85,6 +85,7 @@ struct ofsync {
 
     enum ofsync_state state;
     struct hmap units;          /* Contains "struct ofsync_unit"s. */
+    size_t n_flows;             /* Of all units. */
     struct hmap meters;         /* Contains "struct ofsync_meter"s. */
     struct hmap requests;       /* Contains "struct ofsync_request"s. */
     unsigned int n_flushes;     /* Requests of type OFSYNC_REQ_FLUSH. */

@@ -327,9 +327,11 @@ ofsync_adopt__(struct ofsync *os, uint64_t cookie,
     }
     if (flows) {
         ofsync_ref_meter__(os, &flows->meter);
+        os->n_flows += flows->n;
     }
     unit->flows = flow_list_ref(flows);
     if (old) {
+        os->n_flows -= old->n;
         ofsync_unref_meter__(os, &old->meter);
     }
     if (unit->sent == OFSYNC_SENT) {
@@ -654,13 +656,7 @@ ofsync_count_port(struct ofsync *os, uint64_t cookie, ofp_port_t ofport)
 size_t
 ofsync_count_flows(const struct ofsync *os)
 {
-    const struct ofsync_unit *unit;
-    size_t n = 0;
-
-    HMAP_FOR_EACH (unit, node, &os->units) {
-        n += unit->flows ? unit->flows->n : 0;
-    }
-    return n;
+    return os->n_flows;
 }
 
 struct flow_entry *

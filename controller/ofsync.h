@@ -125,7 +125,7 @@ void ofsync_count(struct ofsync *, uint64_t cookie, uint32_t meter);
  * number of bytes is answered, too. */
 void ofsync_count_port(struct ofsync *, uint64_t cookie, ofp_port_t ofport);
 
-/* Number of flows that are wanted.  O(units). */
+/* Number of flows that are wanted. */
 size_t ofsync_count_flows(const struct ofsync *);
 
 /* Returns the flow that a packet with 'flow' is wanted to match in 'table',
