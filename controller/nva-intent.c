@@ -492,27 +492,17 @@ has_ips(const struct port *port, const struct in6_addr ips[], size_t n)
 }
 
 /* Returns the port of 'vn' other than 'port' that has one of 'ips', or null.
- * Their responders would contradict each other.  Walks all ports, but not if
- * 'port' has 'ips' already: then nobody else has been let in with them. */
+ * Their responders would contradict each other. */
 static const struct port *
 find_duplicate(const struct vn *vn, const struct port *port,
                const struct in6_addr ips[], size_t n)
 {
-    const struct port *other;
+    const struct port *other = NULL;
 
-    if (port && has_ips(port, ips, n)) {
-        return NULL;
+    for (size_t i = 0; i < n && !other; i++) {
+        other = topology_find_port_by_ip(vn, &ips[i], port);
     }
-    HMAP_FOR_EACH (other, vn_node, &vn->ports) {
-        for (size_t i = 0; other != port && i < other->n_ips; i++) {
-            for (size_t j = 0; j < n; j++) {
-                if (!memcmp(&other->ips[i], &ips[j], sizeof ips[j])) {
-                    return other;
-                }
-            }
-        }
-    }
-    return NULL;
+    return other;
 }
 
 /* Brings 'port' in line with its row.  Takes 'ips'. */
@@ -523,9 +513,7 @@ update_port(struct nva *nva, struct port *port, const struct db_port *row,
     if (!eth_addr_equals(port->mac, mac)
         || port->security != row->port_security
         || !has_ips(port, ips, row->n_ips)) {
-        free(port->ips);
-        port->ips = ips;
-        port->n_ips = row->n_ips;
+        topology_set_ips(port, ips, row->n_ips);
         port->mac = mac;
         port->security = row->port_security;
         wiring_port_changed(&nva->topology, port);
@@ -580,8 +568,7 @@ on_port(const struct db_port *row, void *nva_)
     port->uuid = row->uuid;
     port->n_spoofed = row->n_spoofed;
     port->mac = mac;
-    port->ips = ips;
-    port->n_ips = row->n_ips;
+    topology_set_ips(port, ips, row->n_ips);
     port->security = row->port_security;
     if (row->nve) {
         wiring_place_port(&nva->topology, port,
