@@ -14,6 +14,7 @@
 #include "ila.h"
 #include "openvswitch/dynamic-string.h"
 #include "openvswitch/vlog.h"
+#include "pipeline.h"
 #include "util.h"
 
 VLOG_DEFINE_THIS_MODULE(intent);
@@ -92,11 +93,31 @@ check_locator(const struct topology *t, const struct nve *nve,
     return NULL;
 }
 
-/* Parses the locator of 'row' into 'nve'.  Returns true if it changed. */
-static bool
-parse_locator(const struct topology *t, struct nve *nve,
-              const struct db_nve *row)
+/* Returns the MTU of the underlay that 'row' tells, 0 if it tells none, and
+ * appends what is wrong with it. */
+static uint16_t
+get_underlay_mtu(const struct db_nve *row, struct ds *errors)
 {
+    const char *s = smap_get_def(row->options, "underlay_mtu", "");
+    int mtu = 0;
+
+    if (s[0] && (!str_to_int(s, 10, &mtu) || mtu < PIPELINE_UNDERLAY_MTU_MIN
+                 || mtu > UINT16_MAX)) {
+        ds_put_format(errors, "options:underlay_mtu=%s is not a number from "
+                      "%d to %d; using none", s, PIPELINE_UNDERLAY_MTU_MIN,
+                      UINT16_MAX);
+        mtu = 0;
+    }
+    return mtu;
+}
+
+/* Parses the options of 'row' into 'nve'.  Returns true if they changed. */
+static bool
+parse_nve_options(const struct topology *t, struct nve *nve,
+                  const struct db_nve *row)
+{
+    struct ds errors = DS_EMPTY_INITIALIZER;
+    uint16_t mtu = get_underlay_mtu(row, &errors);
     const char *s = smap_get_def(row->options, "ila_locator", "");
     struct session *session = nve->session;
     struct in6_addr locator = in6addr_any;
@@ -107,19 +128,21 @@ parse_locator(const struct topology *t, struct nve *nve,
         error = check_locator(t, nve, &locator);
     }
     if (error) {
-        char *msg = xasprintf("options:ila_locator=%s %s; using none", s,
-                              error);
-
+        ds_put_format(&errors, "%soptions:ila_locator=%s %s; using none",
+                      errors.length ? "; " : "", s, error);
         locator = in6addr_any;
-        nva_session_set_error(session, msg);
-        free(msg);
-    } else if (session->locator_wrong) {
-        nva_session_set_error(session, NULL);
+        free(error);
     }
-    session->locator_wrong = error != NULL;
-    free(error);
-    changed = !ipv6_addr_equals(&locator, &nve->locator);
+    if (errors.length || session->options_wrong) {
+        nva_session_set_error(session,
+                              errors.length ? ds_cstr(&errors) : NULL);
+    }
+    session->options_wrong = errors.length > 0;
+    ds_destroy(&errors);
+    changed = (!ipv6_addr_equals(&locator, &nve->locator)
+               || mtu != nve->underlay_mtu);
     nve->locator = locator;
+    nve->underlay_mtu = mtu;
     return changed;
 }
 
@@ -161,7 +184,7 @@ on_nve(const struct db_nve *row, void *nva_)
         created = true;
     }
     nva_session_configure(nva, nve, row);
-    moved = parse_locator(&nva->topology, nve, row);
+    moved = parse_nve_options(&nva->topology, nve, row);
     if (parse_encap_ips(nve, row) || moved) {
         wiring_nve_changed(nve, &nva->wiring);
         wiring_nve_moved(&nva->topology, nve);

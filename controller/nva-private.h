@@ -67,7 +67,7 @@ struct session {
     bool probing;               /* Its underlay neighbors are being proved. */
     bool uplinks_dirty;         /* Its uplinks are to be read again. */
     bool uplinks_wrong;         /* 'error' is about them. */
-    bool locator_wrong;         /* 'error' is about its locator. */
+    bool options_wrong;         /* 'error' is about its options. */
 
     char *error;                /* For NVE:error. */
     struct ovs_list dirty_node; /* In nva's 'dirty_sessions', if dirty. */
@@ -180,6 +180,7 @@ void nva_hypervisor_digest(struct session *);
 
 /* nva-guest.c */
 void nva_guest_rarp(struct session *, const struct ofputil_packet_in *);
+void nva_guest_too_big(struct session *, const struct ofputil_packet_in *);
 void nva_guest_denied(struct session *, const struct ofputil_packet_in *);
 
 /* nva-intent.c */

@@ -45,6 +45,7 @@ struct nve {
     size_t n_ips;
 
     struct in6_addr locator;    /* Prefix of 64 bits, see ila.h, or zero. */
+    uint16_t underlay_mtu;      /* Longest IP packet, 0 if unknown. */
     struct eth_addr host_mac;   /* Of the bridge's local port, or zero. */
 
     ofp_port_t geneve_ofport;   /* Its own tunnels, 0 if it has none. */
