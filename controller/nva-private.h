@@ -116,6 +116,7 @@ struct nva {
     struct db *db;
     struct topology topology;
     struct neighbors *neighbors;
+    long long int probed;       /* When it last ran. */
     struct prober *prober;
     struct announcer *announcer;
     struct faults *faults;      /* For tests; normally null. */
@@ -137,6 +138,8 @@ struct nva {
     bool evacuations_dirty;     /* Some evacuation wants a look. */
 
     struct ovs_list lates;      /* Contains "struct late"s by 'until'. */
+    size_t n_exchanged;         /* Bytes to and from switches, but for packets,
+                                 * since trim_memory(). */
 
     struct mcast *mcast;
     struct ovs_list queries;    /* Ports to be asked, by 'query_node'. */
