@@ -94,7 +94,7 @@ struct mig {
     enum mig_kind kind;
     bool immediate;             /* trigger=now. */
     bool requested_done;        /* 'request' has been carried out. */
-    bool was_held;              /* So it was before a restart. */
+    enum move_hold was_held;    /* So it was before a restart. */
     struct move *move;          /* Null until it can start. */
     long long int start_by;     /* When to give up waiting for that. */
     long long int requested;    /* µs since the epoch. */
