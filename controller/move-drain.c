@@ -22,10 +22,8 @@ VLOG_DEFINE_THIS_MODULE(move_drain);
 #define DRAIN_INTERVAL_MS 20
 #define DRAIN_N_QUIET 4
 
-/* Returns true if the redirect may end although some NVEs have not switched:
- * they are away, and somebody has waited long enough. */
-static bool
-may_leave_behind(const struct move *move, long long int now)
+bool
+move_may_leave_behind__(const struct move *move, long long int now)
 {
     return (move->hurry
             || now >= move->migration.since + move->drain_max_ms);
@@ -55,7 +53,7 @@ move_counted(struct move *move, uint64_t n_packets, uint64_t n_bytes,
     }
     if (move->n_committed == move->n_parts) {
         move_step__(move, MIGRATION_EV_QUIET, now, wall);
-    } else if (may_leave_behind(move, now)) {
+    } else if (move_may_leave_behind__(move, now)) {
         char *names = move_format_waiting__(move);
 
         VLOG_WARN("%s: the redirect from %s to %s ends although %s has not "

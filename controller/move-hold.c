@@ -14,7 +14,10 @@
 #include <limits.h>
 
 #include "ofsync.h"
+#include "openvswitch/vlog.h"
 #include "wiring.h"
+
+VLOG_DEFINE_THIS_MODULE(move_hold);
 
 /* How long packets may be under way to the new NVE when a hold has been taken
  * back. */
@@ -103,6 +106,15 @@ move_release_run__(struct move *move, long long int now, long long int wall)
 {
     if (now < move->release_at) {
         return;
+    } else if (!move_is_connected__(move->new_nve)) {
+        /* What VMs there send goes to the new interface until it is told. */
+        if (!move_may_leave_behind__(move, now)) {
+            move->release_at = now + RELEASE_SETTLE_MS;
+            return;
+        }
+        VLOG_WARN("%s: the hold at %s ends although it has not been told: what "
+                  "its own VMs send to the port is lost until it is connected "
+                  "again", move->port->name, move->new_nve->name);
     }
     move->release_at = LLONG_MAX;
     if (move->at_new.started && move_is_connected__(move->new_nve)) {

@@ -22,6 +22,10 @@ void move_undo__(struct move *move);
 /* Looks at the counter of the redirect. */
 void move_drain__(struct move *move, long long int now, long long int wall);
 
+/* Returns true if the move may go on although some NVEs do not follow: they
+ * are away, and somebody has waited long enough. */
+bool move_may_leave_behind__(const struct move *move, long long int now);
+
 /* Returns the names of the NVEs for which 'move' waits, for the caller to
  * free. */
 char *move_format_waiting__(const struct move *move);

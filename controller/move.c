@@ -26,9 +26,10 @@ COVERAGE_DEFINE(move_done);
 COVERAGE_DEFINE(move_failed);
 COVERAGE_DEFINE(move_restaged);
 
-/* A switch confirms a COMMIT when its tables have changed; cached flows follow
+/* A switch confirms a change when its tables have it; cached flows follow
  * within a few ms.  One that drops packets for the VM may be cached at the new
- * NVE, if the VM was there a short time ago.  So if it was not the data path
+ * NVE, if the VM was there a short time ago; or packets from the VM, if it is
+ * not to be heard there before the COMMIT.  So if it was not the data path
  * that cut over, the others are told only after that. */
 #define SETTLE_MS 10
 
@@ -334,6 +335,16 @@ commit_rest(struct move *move, long long int now, long long int wall)
     check_switched(move, now, wall);
 }
 
+/* Returns when the new NVE, which has committed now, treats all packets to and
+ * from the VM as its tables say: those to the VM do since the move was
+ * prepared, and so do those from the VM if it was heard since then. */
+static long long int
+settled_at(const struct move *move, long long int now)
+{
+    return (move->arrival == PIPELINE_ARRIVAL_UNHEARD ? now + SETTLE_MS
+            : MAX(now, move->prepared_at + SETTLE_MS));
+}
+
 static void
 act(struct move *move, enum migration_action action, long long int now,
     long long int wall)
@@ -347,10 +358,10 @@ act(struct move *move, enum migration_action action, long long int now,
         break;
 
     case MIGRATION_DO_COMMIT_REST:
-        if (move->heard) {
+        move->rest_at = move->heard ? now : settled_at(move, now);
+        if (now >= move->rest_at) {
+            move->rest_at = LLONG_MAX;
             commit_rest(move, now, wall);
-        } else {
-            move->rest_at = now + SETTLE_MS;
         }
         break;
 
@@ -627,6 +638,7 @@ move_part_update(struct move_part *part, long long int now,
     if (move->n_ready == move->n_parts
         && move->migration.phase == MIGRATION_REQUESTED) {
         move->times[MOVE_PREPARED] = wall;
+        move->prepared_at = now;
         move_step__(move, MIGRATION_EV_READY, now, wall);
         move_reached__(move, FAULT_PREPARED);
         move->class->changed(move, move->aux);
@@ -668,6 +680,8 @@ is_waiting(const struct move *move)
 {
     return (migration_is_revocable(&move->migration)
             ? move->n_ready < move->n_parts
+            : move->migration.phase == MIGRATION_RELEASING
+            ? !move_is_connected__(move->new_nve)
             : move->n_committed < move->n_parts);
 }
 
@@ -675,8 +689,13 @@ is_waiting(const struct move *move)
 static long long int
 deadline_of_phase(const struct move *move)
 {
+    long long int deadline = migration_deadline(&move->migration);
+
+    /* move_release_run__() knows how long to wait for an NVE that is away. */
     return (move->patient && migration_is_revocable(&move->migration)
-            ? LLONG_MAX : migration_deadline(&move->migration));
+            ? LLONG_MAX
+            : move->migration.phase == MIGRATION_RELEASING
+            ? deadline + move->drain_max_ms : deadline);
 }
 
 void
@@ -685,7 +704,9 @@ move_run(struct move *move, long long int now, long long int wall)
     struct move_part *part;
 
     if (now >= deadline_of_phase(move)) {
-        name_waiting(move);
+        if (move->migration.phase != MIGRATION_RELEASING) {
+            name_waiting(move);
+        }
         move_step__(move, MIGRATION_EV_TIMEOUT, now, wall);
     }
     if (migration_is_revocable(&move->migration) && now >= move->warm_at) {
@@ -761,6 +782,8 @@ move_get_waiting(const struct move *move, struct sset *names)
 
     LIST_FOR_EACH (part, move_node, &move->parts) {
         if (migration_is_revocable(&move->migration) ? !part->ready
+            : move->migration.phase == MIGRATION_RELEASING
+            ? part == move->new_part && !move_is_connected__(part->nve)
             : !part->committed) {
             sset_add(names, part->nve->name);
         }

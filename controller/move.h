@@ -135,6 +135,7 @@ struct move {
     bool restage;               /* A staged bundle is out of date. */
     long long int report_at;    /* When to tell again who is waited for. */
 
+    long long int prepared_at;  /* When all NVEs had confirmed. */
     long long int warm_at;      /* When to warm the ways to 'new_nve'. */
     bool heard;                 /* Cut over in the data path. */
     long long int commit_at;    /* After move_heard(), else LLONG_MAX. */
