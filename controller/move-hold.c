@@ -112,9 +112,9 @@ move_release_run__(struct move *move, long long int now, long long int wall)
             move->release_at = now + RELEASE_SETTLE_MS;
             return;
         }
-        VLOG_WARN("%s: the hold at %s ends although it has not been told: what "
-                  "its own VMs send to the port is lost until it is connected "
-                  "again", move->port->name, move->new_nve->name);
+        VLOG_WARN("%s: the hold at %s ends although it has not been told: "
+                  "what its own VMs send to the port is lost until it is "
+                  "connected again", move->port->name, move->new_nve->name);
     }
     move->release_at = LLONG_MAX;
     if (move->at_new.started && move_is_connected__(move->new_nve)) {
