@@ -55,6 +55,7 @@ controller_libnva_a_SOURCES = \
 	controller/move-hold.c \
 	controller/move-part.c \
 	controller/move-private.h \
+	controller/move-wait.c \
 	controller/move.c \
 	controller/move.h \
 	controller/neighbor.c \

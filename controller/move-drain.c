@@ -22,13 +22,6 @@ VLOG_DEFINE_THIS_MODULE(move_drain);
 #define DRAIN_INTERVAL_MS 20
 #define DRAIN_N_QUIET 4
 
-bool
-move_may_leave_behind__(const struct move *move, long long int now)
-{
-    return (move->hurry
-            || now >= move->migration.since + move->drain_max_ms);
-}
-
 void
 move_counted(struct move *move, uint64_t n_packets, uint64_t n_bytes,
              long long int now, long long int wall)

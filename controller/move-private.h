@@ -5,7 +5,7 @@
 #define MOVE_PRIVATE_H 1
 
 /* What move.c (the move as a whole), move-part.c (what it does at each NVE),
- * move-hold.c and move-drain.c share.  For them only. */
+ * move-hold.c, move-drain.c and move-wait.c share.  For them only. */
 
 #include "move.h"
 
@@ -21,6 +21,12 @@ void move_undo__(struct move *move);
 
 /* Looks at the counter of the redirect. */
 void move_drain__(struct move *move, long long int now, long long int wall);
+
+/* Returns true if 'move' waits for NVEs. */
+bool move_is_waiting__(const struct move *move);
+
+/* Returns when the phase has lasted too long, in ms. */
+long long int move_deadline_of_phase__(const struct move *move);
 
 /* Returns true if the move may go on although some NVEs do not follow: they
  * are away, and somebody has waited long enough. */

@@ -16,7 +16,6 @@
 #include "openvswitch/dynamic-string.h"
 #include "openvswitch/vlog.h"
 #include "pipeline.h"
-#include "sset.h"
 #include "util.h"
 #include "wiring.h"
 
@@ -674,36 +673,12 @@ warm(struct move *move, long long int now)
     }
 }
 
-/* Returns true if the move waits for NVEs. */
-static bool
-is_waiting(const struct move *move)
-{
-    return (migration_is_revocable(&move->migration)
-            ? move->n_ready < move->n_parts
-            : move->migration.phase == MIGRATION_RELEASING
-            ? !move_is_connected__(move->new_nve)
-            : move->n_committed < move->n_parts);
-}
-
-/* Returns when the phase has lasted too long, in ms. */
-static long long int
-deadline_of_phase(const struct move *move)
-{
-    long long int deadline = migration_deadline(&move->migration);
-
-    /* move_release_run__() knows how long to wait for an NVE that is away. */
-    return (move->patient && migration_is_revocable(&move->migration)
-            ? LLONG_MAX
-            : move->migration.phase == MIGRATION_RELEASING
-            ? deadline + move->drain_max_ms : deadline);
-}
-
 void
 move_run(struct move *move, long long int now, long long int wall)
 {
     struct move_part *part;
 
-    if (now >= deadline_of_phase(move)) {
+    if (now >= move_deadline_of_phase__(move)) {
         if (move->migration.phase != MIGRATION_RELEASING) {
             name_waiting(move);
         }
@@ -717,7 +692,7 @@ move_run(struct move *move, long long int now, long long int wall)
         commit_rest(move, now, wall);
         move->class->changed(move, move->aux);
     }
-    if (is_waiting(move) && now >= move->report_at) {
+    if (move_is_waiting__(move) && now >= move->report_at) {
         move->report_at = now + REPORT_INTERVAL_MS;
         move->class->changed(move, move->aux);
     }
@@ -754,12 +729,13 @@ move_run(struct move *move, long long int now, long long int wall)
 long long int
 move_deadline(const struct move *move)
 {
-    long long int deadline = MIN(deadline_of_phase(move), move->drain_at);
+    long long int deadline = MIN(move_deadline_of_phase__(move),
+                                 move->drain_at);
 
     deadline = MIN(deadline, MIN(move->commit_at,
                                  MIN(move->rest_at, move->old_at)));
     deadline = MIN(deadline, move->release_at);
-    if (is_waiting(move)) {
+    if (move_is_waiting__(move)) {
         deadline = MIN(deadline, move->report_at);
     }
 
@@ -774,36 +750,6 @@ move_deadline(const struct move *move)
 }
 
 /* Questions. */
-
-void
-move_get_waiting(const struct move *move, struct sset *names)
-{
-    const struct move_part *part;
-
-    LIST_FOR_EACH (part, move_node, &move->parts) {
-        if (migration_is_revocable(&move->migration) ? !part->ready
-            : move->migration.phase == MIGRATION_RELEASING
-            ? part == move->new_part && !move_is_connected__(part->nve)
-            : !part->committed) {
-            sset_add(names, part->nve->name);
-        }
-    }
-}
-
-char *
-move_format_waiting__(const struct move *move)
-{
-    struct sset names = SSET_INITIALIZER(&names);
-    struct ds s = DS_EMPTY_INITIALIZER;
-    const char *name;
-
-    move_get_waiting(move, &names);
-    SSET_FOR_EACH (name, &names) {
-        ds_put_format(&s, "%s%s", s.length ? ", " : "", name);
-    }
-    sset_destroy(&names);
-    return ds_steal_cstr(&s);
-}
 
 void
 move_format(const struct move *move, struct ds *s, long long int now)
