@@ -8,6 +8,8 @@ controller_libnva_a_SOURCES = \
 	controller/clock.h \
 	controller/cookie.c \
 	controller/cookie.h \
+	controller/db-private.h \
+	controller/db-write.c \
 	controller/db.c \
 	controller/db.h \
 	controller/fault.c \
@@ -16,6 +18,8 @@ controller_libnva_a_SOURCES = \
 	controller/flow-list.h \
 	controller/flow-tables.c \
 	controller/flow-tables.h \
+	controller/gateway.c \
+	controller/gateway.h \
 	controller/hvdb-plan.c \
 	controller/hvdb-plan.h \
 	controller/hvdb-schema.c \
@@ -55,6 +59,7 @@ controller_libnva_a_SOURCES = \
 	controller/neighbor.c \
 	controller/neighbor.h \
 	controller/nva-ctl.c \
+	controller/nva-gateway.c \
 	controller/nva-guest.c \
 	controller/nva-evacuate.c \
 	controller/nva-history.c \
@@ -80,6 +85,7 @@ controller_libnva_a_SOURCES = \
 	controller/packet-out.c \
 	controller/packet-out.h \
 	controller/pipeline-flood.c \
+	controller/pipeline-gateway.c \
 	controller/pipeline-move.c \
 	controller/pipeline-private.h \
 	controller/pipeline-uplink.c \
@@ -91,6 +97,8 @@ controller_libnva_a_SOURCES = \
 	controller/topology.h \
 	controller/trace.c \
 	controller/trace.h \
+	controller/wiring-gateway.c \
+	controller/wiring-private.h \
 	controller/wiring.c \
 	controller/wiring.h
 controller_libnva_a_CFLAGS = $(AM_CFLAGS) $(LIBEVENT_CFLAGS)

@@ -3,14 +3,13 @@
 
 #include <config.h>
 
-#include "db.h"
+#include "db-private.h"
 
 #include <errno.h>
 #include <stdlib.h>
 
 #include "coverage.h"
 #include "hash.h"
-#include "nva-idl.h"
 #include "openvswitch/hmap.h"
 #include "openvswitch/poll-loop.h"
 #include "openvswitch/vlog.h"
@@ -21,45 +20,6 @@
 VLOG_DEFINE_THIS_MODULE(db);
 COVERAGE_DEFINE(db_txn);
 COVERAGE_DEFINE(db_txn_again);
-
-enum write_type {
-    WRITE_NVE,
-    WRITE_VN_ERROR,
-    WRITE_PORT,
-    WRITE_MIGRATION,
-    WRITE_NVE_CFG,
-    WRITE_EVACUATION,
-    WRITE_ADD_NVE,
-    WRITE_ADD_MIGRATION, WRITE_DELETE_MIGRATION
-};
-
-/* A row's status that is not in the database yet. */
-struct write {
-    struct hmap_node node;      /* In db's 'pending', by 'uuid' and 'type'. */
-    enum write_type type;
-    struct uuid uuid;
-    struct uuid evacuation;     /* For WRITE_ADD_MIGRATION. */
-    bool sent;                  /* In the transaction that is under way. */
-
-    char *strings[5];           /* As the type needs them. */
-    bool flags[2];
-    int64_t number;
-    struct smap maps[2];
-    struct sset set;
-};
-
-struct db {
-    const struct db_class *class;
-    void *aux;
-    struct ovsdb_idl *idl;
-    bool primed;                /* All rows have been reported. */
-    bool warned;                /* About another controller. */
-
-    struct hmap pending;        /* Contains "struct write"s. */
-    struct ovsdb_idl_txn *txn;  /* Under way, or null. */
-    uint64_t seqno;             /* Of the next transaction. */
-    uint64_t txn_seqno;         /* Of the one under way. */
-};
 
 struct db *
 db_create(const char *remote, const struct db_class *class, void *aux)
@@ -143,6 +103,67 @@ report_vn(struct db *db, const struct nvarec_virtual_network *row)
     }, db->aux);
 }
 
+/* Read maps of integers to strings, and of strings to integers, as smaps. */
+static void
+read_policy(const struct nvarec_gateway *row, struct smap *policy)
+{
+    smap_init(policy);
+    for (size_t i = 0; i < row->n_policy; i++) {
+        smap_add_nocopy(policy, xasprintf("%"PRId64, row->key_policy[i]),
+                        xstrdup(row->value_policy[i]));
+    }
+}
+
+static void
+read_metrics(const struct nvarec_gateway *row, struct smap *metrics)
+{
+    smap_init(metrics);
+    for (size_t i = 0; i < row->n_metrics; i++) {
+        smap_add_format(metrics, row->key_metrics[i], "%"PRId64,
+                        row->value_metrics[i]);
+    }
+}
+
+static void
+report_gateway(struct db *db, const struct nvarec_gateway *row)
+{
+    struct smap policy, metrics;
+    struct uuid *vns;
+
+    if (!row->vn) {
+        return;                 /* On its way out. */
+    }
+    read_policy(row, &policy);
+    read_metrics(row, &metrics);
+    vns = xmalloc(MAX(1, row->n_vns) * sizeof *vns);
+    for (size_t i = 0; i < row->n_vns; i++) {
+        vns[i] = row->vns[i]->header_.uuid;
+    }
+    db->class->gateway(&(struct db_gateway) {
+        .uuid = row->header_.uuid,
+        .name = row->name,
+        .vn = row->vn->header_.uuid,
+        .nve = row->nve,
+        .mac = row->mac,
+        .ips = row->ips,
+        .n_ips = row->n_ips,
+        .metric = row->metric,
+        .metrics = &metrics,
+        .vns = vns,
+        .n_vns = row->n_vns,
+        .policy = &policy,
+        .uplink = row->uplink,
+        .uplink_ips = row->uplink_ips,
+        .n_uplink_ips = row->n_uplink_ips,
+        .next_hops = row->next_hops,
+        .n_next_hops = row->n_next_hops,
+        .options = &row->options,
+    }, db->aux);
+    smap_destroy(&policy);
+    smap_destroy(&metrics);
+    free(vns);
+}
+
 static void
 report_port(struct db *db, const struct nvarec_port *row)
 {
@@ -157,6 +178,8 @@ report_port(struct db *db, const struct nvarec_port *row)
         .ips = row->ips,
         .n_ips = row->n_ips,
         .port_security = row->port_security,
+        .gateway = row->gateway,
+        .served_by = row->served_by,
         .nve = row->nve,
         .n_spoofed = row->spoofed,
     }, db->aux);
@@ -254,6 +277,7 @@ report_all(struct db *db)
     REPORT_ALL(NVA_GLOBAL, nva_global, global);
     REPORT_ALL(NVE, nve, nve);
     REPORT_ALL(VIRTUAL_NETWORK, virtual_network, vn);
+    REPORT_ALL(GATEWAY, gateway, gateway);
     report_ports(db, false);
     report_ports(db, true);     /* After those who may have what they want. */
     REPORT_ALL(EVACUATION, evacuation, evacuation);
@@ -289,11 +313,13 @@ report_changes(struct db *db)
     REPORT_DELETED(MIGRATION, migration, migration);
     REPORT_DELETED(EVACUATION, evacuation, evacuation);
     REPORT_DELETED(PORT, port, port);
+    REPORT_DELETED(GATEWAY, gateway, gateway);
     REPORT_DELETED(VIRTUAL_NETWORK, virtual_network, vn);
     REPORT_DELETED(NVE, nve, nve);
 
     REPORT_CHANGED(NVE, nve, nve);
     REPORT_CHANGED(VIRTUAL_NETWORK, virtual_network, vn);
+    REPORT_CHANGED(GATEWAY, gateway, gateway);
     REPORT_CHANGED(PORT, port, port);
     REPORT_CHANGED(EVACUATION, evacuation, evacuation);
     REPORT_CHANGED(MIGRATION, migration, migration);
@@ -361,6 +387,17 @@ db_write_vn_error(struct db *db, const struct uuid *uuid, const char *error)
 }
 
 uint64_t
+db_write_gateway(struct db *db, const struct uuid *uuid, bool active,
+                 const char *error)
+{
+    struct write *w = add_write(db, WRITE_GATEWAY, uuid);
+
+    w->flags[0] = active;
+    w->strings[0] = nullable_xstrdup(error);
+    return db->seqno;
+}
+
+uint64_t
 db_write_port(struct db *db, const struct uuid *uuid,
               const struct db_port_status *status)
 {
@@ -369,6 +406,7 @@ db_write_port(struct db *db, const struct uuid *uuid,
     w->strings[0] = nullable_xstrdup(status->nve);
     w->strings[1] = xstrdup(status->state);
     w->strings[2] = nullable_xstrdup(status->error);
+    w->strings[3] = nullable_xstrdup(status->served_by);
     w->number = status->n_spoofed;
     return db->seqno;
 }
@@ -456,224 +494,6 @@ db_delete_migration(struct db *db, const struct uuid *uuid)
     return db->seqno;
 }
 
-static const char *
-or_empty(const char *s)
-{
-    return s ? s : "";
-}
-
-static void
-apply_nve(struct db *db, const struct write *w)
-{
-    const struct nvarec_nve *row = nvarec_nve_get_for_uuid(db->idl, &w->uuid);
-
-    if (row) {
-        nvarec_nve_set_connected(row, w->flags[0]);
-        nvarec_nve_set_synced(row, w->flags[1]);
-        if (w->strings[0]) {
-            nvarec_nve_set_ovs_version(row, w->strings[0]);
-        }
-        nvarec_nve_set_error(row, or_empty(w->strings[1]));
-        nvarec_nve_set_n_flows(row, w->number);
-    }
-}
-
-static void
-apply_port(struct db *db, const struct write *w)
-{
-    const struct nvarec_port *row = nvarec_port_get_for_uuid(db->idl,
-                                                             &w->uuid);
-
-    if (row) {
-        nvarec_port_set_nve(row, w->strings[0]);
-        nvarec_port_set_state(row, w->strings[1]);
-        nvarec_port_set_error(row, or_empty(w->strings[2]));
-        nvarec_port_set_spoofed(row, w->number);
-    }
-}
-
-/* The contents of a column of type "map of string to integer". */
-struct integers {
-    const char **keys;
-    int64_t *values;
-    size_t n;
-};
-
-/* Takes 'map' apart.  The caller must free the arrays, not the keys. */
-static struct integers
-get_integers(const struct smap *map)
-{
-    size_t n = smap_count(map);
-    struct integers ints = {
-        .keys = xmalloc(MAX(1, n) * sizeof *ints.keys),
-        .values = xmalloc(MAX(1, n) * sizeof *ints.values),
-    };
-    struct smap_node *node;
-
-    SMAP_FOR_EACH (node, map) {
-        ints.keys[ints.n] = node->key;
-        ints.values[ints.n++] = strtoll(node->value, NULL, 10);
-    }
-    return ints;
-}
-
-static void
-free_integers(struct integers *ints)
-{
-    free(ints->keys);
-    free(ints->values);
-}
-
-static void
-apply_migration(struct db *db, const struct write *w)
-{
-    const struct nvarec_migration *row;
-    struct integers times, counters;
-    const char **names;
-
-    row = nvarec_migration_get_for_uuid(db->idl, &w->uuid);
-    if (!row) {
-        return;
-    }
-    times = get_integers(&w->maps[0]);
-    counters = get_integers(&w->maps[1]);
-    names = sset_array(&w->set);
-    nvarec_migration_set_old_nve(row, or_empty(w->strings[0]));
-    nvarec_migration_set_phase(row, w->strings[1]);
-    nvarec_migration_set_triggered_by(row, or_empty(w->strings[2]));
-    nvarec_migration_set_error(row, or_empty(w->strings[3]));
-    nvarec_migration_set_slowest_peer(row, or_empty(w->strings[4]));
-    if (!row->kind[0]) {
-        nvarec_migration_set_kind(row, "hot");
-    }
-    if (!row->trigger[0]) {
-        nvarec_migration_set_trigger(row, "announce");
-    }
-    nvarec_migration_set_times(row, times.keys, times.values, times.n);
-    nvarec_migration_set_counters(row, counters.keys, counters.values,
-                                  counters.n);
-    nvarec_migration_set_waiting_for(row, names, sset_count(&w->set));
-    free_integers(&times);
-    free_integers(&counters);
-    free(names);
-}
-
-static void
-apply_evacuation(struct db *db, const struct write *w)
-{
-    const struct nvarec_evacuation *row;
-    struct integers times, counters;
-    const char **names;
-
-    row = nvarec_evacuation_get_for_uuid(db->idl, &w->uuid);
-    if (!row) {
-        return;
-    }
-    times = get_integers(&w->maps[0]);
-    counters = get_integers(&w->maps[1]);
-    names = sset_array(&w->set);
-    nvarec_evacuation_set_phase(row, w->strings[0]);
-    nvarec_evacuation_set_error(row, or_empty(w->strings[1]));
-    nvarec_evacuation_set_times(row, times.keys, times.values, times.n);
-    nvarec_evacuation_set_counters(row, counters.keys, counters.values,
-                                   counters.n);
-    nvarec_evacuation_set_waiting_for(row, names, sset_count(&w->set));
-    free_integers(&times);
-    free_integers(&counters);
-    free(names);
-}
-
-/* The row may be there already, if the answer to the first attempt was
- * lost. */
-static void
-apply_add_migration(struct db *db, const struct write *w)
-{
-    const struct nvarec_evacuation *evacuation;
-    const struct nvarec_migration *row;
-
-    if (nvarec_migration_get_for_uuid(db->idl, &w->uuid)) {
-        return;
-    }
-    evacuation = nvarec_evacuation_get_for_uuid(db->idl, &w->evacuation);
-    row = nvarec_migration_insert_persist_uuid(db->txn, &w->uuid);
-    nvarec_migration_set_port(row, w->strings[0]);
-    nvarec_migration_set_new_nve(row, w->strings[1]);
-    nvarec_migration_set_kind(row, w->strings[2]);
-    nvarec_migration_set_trigger(row, w->strings[3]);
-    nvarec_migration_set_phase(row, "requested");
-    nvarec_migration_set_evacuation(row, evacuation);
-}
-
-static void
-apply_add_nve(struct db *db, const struct write *w)
-{
-    const struct nvarec_nve *row;
-    const char **ips;
-
-    NVAREC_NVE_FOR_EACH (row, db->idl) {
-        if (!strcmp(row->name, w->strings[0])) {
-            return;
-        }
-    }
-    row = nvarec_nve_insert(db->txn);
-    nvarec_nve_set_name(row, w->strings[0]);
-    nvarec_nve_set_encap_type(row, w->strings[1]);
-    nvarec_nve_set_bridge(row, w->strings[2]);
-    nvarec_nve_set_dynamic(row, true);
-    ips = sset_array(&w->set);
-    nvarec_nve_set_encap_ips(row, ips, sset_count(&w->set));
-    free(ips);
-}
-
-static void
-apply_write(struct db *db, const struct write *w)
-{
-    const struct nvarec_virtual_network *vn;
-    const struct nvarec_nva_global *global;
-    const struct nvarec_migration *migration;
-
-    switch (w->type) {
-    case WRITE_NVE:
-        apply_nve(db, w);
-        break;
-    case WRITE_VN_ERROR:
-        vn = nvarec_virtual_network_get_for_uuid(db->idl, &w->uuid);
-        if (vn) {
-            nvarec_virtual_network_set_error(vn, or_empty(w->strings[0]));
-        }
-        break;
-    case WRITE_PORT:
-        apply_port(db, w);
-        break;
-    case WRITE_MIGRATION:
-        apply_migration(db, w);
-        break;
-    case WRITE_NVE_CFG:
-        global = nvarec_nva_global_first(db->idl);
-        if (global) {
-            nvarec_nva_global_set_nve_cfg(global, w->number);
-        }
-        break;
-    case WRITE_EVACUATION:
-        apply_evacuation(db, w);
-        break;
-    case WRITE_ADD_NVE:
-        apply_add_nve(db, w);
-        break;
-    case WRITE_ADD_MIGRATION:
-        apply_add_migration(db, w);
-        break;
-    case WRITE_DELETE_MIGRATION:
-        migration = nvarec_migration_get_for_uuid(db->idl, &w->uuid);
-        if (migration) {
-            nvarec_migration_delete(migration);
-        }
-        break;
-    default:
-        OVS_NOT_REACHED();
-    }
-}
-
 static void
 start_txn(struct db *db)
 {
@@ -684,13 +504,13 @@ start_txn(struct db *db)
     HMAP_FOR_EACH (w, node, &db->pending) {
         w->sent = true;
         if (w->type != WRITE_DELETE_MIGRATION) {
-            apply_write(db, w);
+            db_apply__(db, w);
         }
     }
     /* Last, because what is deleted cannot be written to. */
     HMAP_FOR_EACH (w, node, &db->pending) {
         if (w->type == WRITE_DELETE_MIGRATION) {
-            apply_write(db, w);
+            db_apply__(db, w);
         }
     }
 }

@@ -4,8 +4,7 @@
 #ifndef PIPELINE_PRIVATE_H
 #define PIPELINE_PRIVATE_H 1
 
-/* What pipeline.c, pipeline-flood.c and pipeline-move.c share.  For them
- * only. */
+/* What the files of pipeline share.  For them only. */
 
 #include "openvswitch/compiler.h"
 #include "pipeline.h"
@@ -39,6 +38,22 @@ void pipeline_put_tunnel_to__(struct ds *, const struct nve *, int ip);
 /* Appends actions that make copies of what a VM sent, for all for whom it
  * is. */
 void pipeline_put_copies__(struct ds *);
+
+/* Adds that whoever asks a VN by ARP or ND for 'ip' is told 'mac'.  A router
+ * says so of itself, and answers unicast requests, too. */
+struct pipeline_answer {
+    const struct vn *vn;
+    uint64_t cookie;
+    struct eth_addr mac;
+    bool is_router;
+};
+void pipeline_add_answer__(struct flow_list *, const struct pipeline_answer *,
+                           const struct in6_addr *ip);
+
+/* Adds what a port of a VN with gateways needs where it has the interface
+ * 'ofport'. */
+void pipeline_add_way_out__(struct flow_list *, const struct port *,
+                            const struct nve *here, ofp_port_t ofport);
 
 /* Adds what has the controller hear of the multicast memberships of the VN's
  * VMs. */

@@ -19,6 +19,7 @@
 #include "topology.h"
 
 struct ds;
+struct gateway;
 struct mcast_group;
 
 /* Userdata of packet-ins, first byte. */
@@ -30,7 +31,9 @@ enum pipeline_punt {
     PIPELINE_PUNT_DENIED = 5,       /* A VM sent what it may not send. */
     PIPELINE_PUNT_ANSWER = 6,       /* A VM answered a request of ours. */
     PIPELINE_PUNT_SEEN = 7,         /* An uplink brought a frame for a VM. */
-    PIPELINE_PUNT_MEMBERSHIP = 8    /* A VM sent IGMP or MLD. */
+    PIPELINE_PUNT_MEMBERSHIP = 8,   /* A VM sent IGMP or MLD. */
+    PIPELINE_PUNT_TTL = 16          /* A packet at a gateway has no hops
+                                     * left. */
 };
 
 /* What an NVE needs whatever its ports are: 'geneve' and 'vxlan' are the
@@ -80,13 +83,33 @@ void pipeline_put_flood(struct ds *, const struct vn *);
 struct flow_list *pipeline_port_remote(const struct port *,
                                        const struct nve *, int ip);
 
-/* 'port' has the interface 'ofport' here.  If 'there' is nonnull, then it may
- * send from here but is there, at address 'ip': here is the new NVE before the
- * cut-over of a move, or the old one after it.  If 'closed', its VM is stopped
- * and nothing is delivered (V9). */
+/* 'port' has the interface 'ofport' at 'here'.  If 'there' is nonnull, then it
+ * may send from here but is there: here is the new NVE before the cut-over of
+ * a move, or the old one after it.  If 'closed', its VM is stopped and nothing
+ * is delivered (V9). */
 struct flow_list *pipeline_port_local(const struct port *, ofp_port_t ofport,
-                                      const struct nve *there, int ip,
-                                      bool closed);
+                                      const struct nve *here,
+                                      const struct nve *there, bool closed);
+
+/* Gateways. */
+
+/* What each NVE of a VN that has gateways needs for that: the answers to ARP
+ * and ND for their common address, and the way of what is sent there.  Null if
+ * there are none. */
+struct flow_list *pipeline_router(const struct vn *);
+
+/* What 'gw' routes, at its NVE. */
+struct flow_list *pipeline_gateway(const struct gateway *gw);
+
+/* What 'gw' says by itself, at its NVE. */
+struct flow_list *pipeline_gateway_self(const struct gateway *gw);
+
+/* What 'gw' needs at its NVE for a port of its VN. */
+struct flow_list *pipeline_host(const struct gateway *gw, const struct port *);
+
+/* Appends actions, for a packet-out at the NVE of 'gw', that send a frame of
+ * it to a port of its VN. */
+void pipeline_put_routed(struct ds *, const struct gateway *gw);
 
 /* A move of 'port', whose migration has id 'id'. */
 

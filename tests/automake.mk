@@ -1,6 +1,7 @@
 check_PROGRAMS += tests/test-nva
 tests_test_nva_SOURCES = \
 	tests/test-announcer.c \
+	tests/test-gateway.c \
 	tests/test-icmp-error.c \
 	tests/test-mcast.c \
 	tests/test-migration.c \
@@ -66,6 +67,7 @@ TESTSUITE_AT = \
 	tests/system-blackout.at \
 	tests/system-evacuate.at \
 	tests/system-failure.at \
+	tests/system-gateway.at \
 	tests/system-guest.at \
 	tests/system-kinds.at \
 	tests/system-mcast.at \

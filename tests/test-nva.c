@@ -13,6 +13,7 @@
 
 #include "flow.h"
 #include "flow-tables.h"
+#include "gateway.h"
 #include "mcast.h"
 #include "openvswitch/dynamic-string.h"
 #include "openvswitch/types.h"
@@ -67,6 +68,52 @@ print_list(const char *title, struct flow_list *fl)
     flow_list_unref(fl);
 }
 
+/* Prints what gateways of 'vn' and of another VN at "hv1" need, and where
+ * 'port' is what a port there and elsewhere does. */
+static void
+print_gateways(struct topology *t, struct vn *vn, struct port *port)
+{
+    struct vn *red = topology_add_vn(t, "red", 0x22);
+    struct nve *nve = topology_find_nve(t, "hv1");
+    struct nve *other = topology_find_nve(t, "hv2");
+    struct gateway_prefix ips[] = { { test_ip("10.0.0.254"), 120 },
+                                    { test_ip("fd00::fe"), 64 } };
+    struct gateway_prefix red_ips[] = { { test_ip("10.0.1.254"), 120 },
+                                        { test_ip("fd01::fe"), 64 } };
+    struct gateway_rule rules[] = {
+        { true, { test_ip("10.0.1.7"), 128 } },
+        { false, { test_ip("10.0.1.0"), 120 } },
+    };
+    uint64_t red_id = red->id;
+    struct gateway_config config = {
+        .mac = ETH_ADDR_C(02,00,00,00,00,fe), .ips = ips, .n_ips = 2,
+        .vns = &red_id, .n_vns = 1, .rules = rules, .n_rules = 2,
+        .rate = 1000, .burst = 10,
+    };
+    struct gateway_config red_config = {
+        .mac = ETH_ADDR_C(02,00,00,00,01,fe), .ips = red_ips, .n_ips = 2,
+    };
+    struct gateway *gw = gateway_add(t, "gw", 0x61, vn, nve);
+    struct gateway *red_gw = gateway_add(t, "red-gw", 0x62, red, nve);
+
+    red->vni = 5002;
+    gw->config = &config;
+    red_gw->config = &red_config;
+    port->gateway = gw;
+    print_list("router", pipeline_router(vn));
+    print_list("gateway", pipeline_gateway(gw));
+    print_list("gateway-self", pipeline_gateway_self(gw));
+    print_list("host", pipeline_host(gw, port));
+    print_list("port-local at its gateway",
+               pipeline_port_local(port, u16_to_ofp(10), nve, NULL, false));
+    print_list("port-local elsewhere",
+               pipeline_port_local(port, u16_to_ofp(10), other, NULL, false));
+    gateway_unlink(gw);
+    gateway_free(gw);
+    gateway_unlink(red_gw);
+    gateway_free(red_gw);
+}
+
 /* Prints all flows of a small scene. */
 static int
 test_pipeline(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
@@ -110,8 +157,8 @@ test_pipeline(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
         &v6, hv1, (const struct nve *const []) { hv2 }, 1));
     print_list("group without members", pipeline_group_local(&v6, NULL, 0));
     print_list("port-remote", pipeline_port_remote(port, hv2, 0));
-    print_list("port-local", pipeline_port_local(port, u16_to_ofp(10),
-                                                 NULL, -1, false));
+    print_list("port-local", pipeline_port_local(port, u16_to_ofp(10), hv1,
+                                                 NULL, false));
     print_list("arrival",
                pipeline_move_arrival(port, 0x41, u16_to_ofp(10),
                                      PIPELINE_ARRIVAL_PUNTED));
@@ -130,6 +177,7 @@ test_pipeline(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
                pipeline_move_answers(port, 0x41, u16_to_ofp(10), true));
     print_list("uplink", pipeline_uplink(vn, u16_to_ofp(20), 100));
     print_list("untagged uplink", pipeline_uplink(vn, u16_to_ofp(20), 0));
+    print_gateways(&t, vn, port);
     topology_uninit(&t);
     return EXIT_SUCCESS;
 }
