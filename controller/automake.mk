@@ -9,6 +9,7 @@ controller_libnva_a_SOURCES = \
 	controller/cookie.c \
 	controller/cookie.h \
 	controller/db-private.h \
+	controller/db-read.c \
 	controller/db-write.c \
 	controller/db.c \
 	controller/db.h \
@@ -63,6 +64,7 @@ controller_libnva_a_SOURCES = \
 	controller/nva-guest.c \
 	controller/nva-evacuate.c \
 	controller/nva-history.c \
+	controller/nva-late.c \
 	controller/nva-hypervisor.c \
 	controller/nva-intent.c \
 	controller/nva-mcast.c \
@@ -86,6 +88,7 @@ controller_libnva_a_SOURCES = \
 	controller/packet-out.h \
 	controller/pipeline-flood.c \
 	controller/pipeline-gateway.c \
+	controller/pipeline-late.c \
 	controller/pipeline-move.c \
 	controller/pipeline-private.h \
 	controller/pipeline-uplink.c \

@@ -50,7 +50,10 @@ struct uuid;
     COOKIE(GATEWAY_SELF, 18, "gateway-self", "Gateway",                     \
            "What the gateway says by itself: echo replies, time exceeded.") \
     COOKIE(HOST, 19, "host", "Port",                                        \
-           "The MAC address of the port, for what a gateway here routes.")
+           "The MAC address of the port, for what a gateway here routes.")  \
+    COOKIE(LATE, 20, "late", "Port",                                        \
+           "What becomes of packets that come where the port has been, or " \
+           "where its VM is stopped.")
 
 enum cookie_kind {
 #define COOKIE(NAME, N, STRING, TABLE, MEANING) COOKIE_##NAME = N,

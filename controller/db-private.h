@@ -4,40 +4,17 @@
 #ifndef DB_PRIVATE_H
 #define DB_PRIVATE_H 1
 
-/* What db.c and db-write.c share.  For them only, and the one header of the
- * controller that includes the IDL of the NVA database. */
+/* Shared by the files of the db module: db.c has the connection and the
+ * transactions, db-read.c reports rows, db-write.c keeps what is to be
+ * written. */
+
+#include <stdbool.h>
+#include <stdint.h>
 
 #include "db.h"
 #include "nva-idl.h"
 #include "openvswitch/hmap.h"
 #include "ovsdb-idl.h"
-
-enum write_type {
-    WRITE_NVE,
-    WRITE_VN_ERROR,
-    WRITE_GATEWAY,
-    WRITE_PORT,
-    WRITE_MIGRATION,
-    WRITE_NVE_CFG,
-    WRITE_EVACUATION,
-    WRITE_ADD_NVE,
-    WRITE_ADD_MIGRATION, WRITE_DELETE_MIGRATION
-};
-
-/* A row's status that is not in the database yet. */
-struct write {
-    struct hmap_node node;      /* In db's 'pending', by 'uuid' and 'type'. */
-    enum write_type type;
-    struct uuid uuid;
-    struct uuid evacuation;     /* For WRITE_ADD_MIGRATION. */
-    bool sent;                  /* In the transaction that is under way. */
-
-    char *strings[5];           /* As the type needs them. */
-    bool flags[2];
-    int64_t number;
-    struct smap maps[2];
-    struct sset set;
-};
 
 struct db {
     const struct db_class *class;
@@ -45,14 +22,28 @@ struct db {
     struct ovsdb_idl *idl;
     bool primed;                /* All rows have been reported. */
     bool warned;                /* About another controller. */
+    struct hmap refused;        /* Contains "struct refused_port"s, for
+                                 * db-read.c. */
 
-    struct hmap pending;        /* Contains "struct write"s. */
+    struct hmap pending;        /* Contains "struct write"s, for db-write.c. */
     struct ovsdb_idl_txn *txn;  /* Under way, or null. */
     uint64_t seqno;             /* Of the next transaction. */
     uint64_t txn_seqno;         /* Of the one under way. */
 };
 
-/* Writes 'w' into the rows of the transaction under way. */
-void db_apply__(struct db *, const struct write *w);
+/* Reports all rows, or those that have changed. */
+void db_report_all(struct db *);
+void db_report_changes(struct db *);
+void db_forget_refused(struct db *);
+
+/* Puts all that is pending into the transaction 'db->txn'. */
+void db_apply_pending(struct db *);
+
+/* The transaction has ended: forgets what has been written or, if 'again',
+ * what has been replaced since by something newer. */
+void db_forget_pending(struct db *, bool again);
+
+/* Forgets all that is pending. */
+void db_drop_pending(struct db *);
 
 #endif /* db-private.h */

@@ -3,13 +3,221 @@
 
 #include <config.h>
 
+/* The status of rows, from when it is known until it is in the database. */
+
 #include "db-private.h"
 
 #include <stdlib.h>
 
+#include "hash.h"
 #include "util.h"
+#include "uuid.h"
 
-/* From status that has been kept for the next transaction to its rows. */
+enum write_type {
+    WRITE_NVE,
+    WRITE_VN_ERROR,
+    WRITE_GATEWAY,
+    WRITE_PORT,
+    WRITE_MIGRATION,
+    WRITE_NVE_CFG,
+    WRITE_EVACUATION,
+    WRITE_ADD_NVE,
+    WRITE_ADD_MIGRATION,
+    WRITE_DELETE_MIGRATION
+};
+
+/* A row's status that is not in the database yet. */
+struct write {
+    struct hmap_node node;      /* In db's 'pending', by 'uuid' and 'type'. */
+    enum write_type type;
+    struct uuid uuid;
+    struct uuid evacuation;     /* For WRITE_ADD_MIGRATION. */
+    bool sent;                  /* In the transaction that is under way. */
+
+    char *strings[5];           /* As the type needs them. */
+    bool flags[2];
+    int64_t number;
+    struct smap maps[2];
+    struct sset set;
+};
+
+static void
+free_write(struct write *w)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(w->strings); i++) {
+        free(w->strings[i]);
+    }
+    smap_destroy(&w->maps[0]);
+    smap_destroy(&w->maps[1]);
+    sset_destroy(&w->set);
+    free(w);
+}
+
+static struct write *
+find_write(struct db *db, enum write_type type, const struct uuid *uuid)
+{
+    struct write *w;
+
+    HMAP_FOR_EACH_WITH_HASH (w, node, hash_int(type, uuid_hash(uuid)),
+                             &db->pending) {
+        if (w->type == type && !w->sent && uuid_equals(&w->uuid, uuid)) {
+            return w;
+        }
+    }
+    return NULL;
+}
+
+/* Returns an empty record for the status of a row, which replaces one that has
+ * not been sent. */
+static struct write *
+add_write(struct db *db, enum write_type type, const struct uuid *uuid)
+{
+    struct write *w = find_write(db, type, uuid);
+
+    if (w) {
+        hmap_remove(&db->pending, &w->node);
+        free_write(w);
+    }
+    w = xzalloc(sizeof *w);
+    w->type = type;
+    w->uuid = *uuid;
+    smap_init(&w->maps[0]);
+    smap_init(&w->maps[1]);
+    sset_init(&w->set);
+    hmap_insert(&db->pending, &w->node, hash_int(type, uuid_hash(uuid)));
+    return w;
+}
+
+uint64_t
+db_write_nve(struct db *db, const struct uuid *uuid,
+             const struct db_nve_status *status)
+{
+    struct write *w = add_write(db, WRITE_NVE, uuid);
+
+    w->flags[0] = status->connected;
+    w->flags[1] = status->synced;
+    w->strings[0] = nullable_xstrdup(status->ovs_version);
+    w->strings[1] = nullable_xstrdup(status->error);
+    w->number = status->n_flows;
+    return db->seqno;
+}
+
+uint64_t
+db_write_vn_error(struct db *db, const struct uuid *uuid, const char *error)
+{
+    struct write *w = add_write(db, WRITE_VN_ERROR, uuid);
+
+    w->strings[0] = nullable_xstrdup(error);
+    return db->seqno;
+}
+
+uint64_t
+db_write_gateway(struct db *db, const struct uuid *uuid, bool active,
+                 const char *error)
+{
+    struct write *w = add_write(db, WRITE_GATEWAY, uuid);
+
+    w->flags[0] = active;
+    w->strings[0] = nullable_xstrdup(error);
+    return db->seqno;
+}
+
+uint64_t
+db_write_port(struct db *db, const struct uuid *uuid,
+              const struct db_port_status *status)
+{
+    struct write *w = add_write(db, WRITE_PORT, uuid);
+
+    w->strings[0] = nullable_xstrdup(status->nve);
+    w->strings[1] = xstrdup(status->state);
+    w->strings[2] = nullable_xstrdup(status->error);
+    w->strings[3] = nullable_xstrdup(status->served_by);
+    w->number = status->n_spoofed;
+    return db->seqno;
+}
+
+static void
+put_progress(struct write *w, const struct smap *times,
+             const struct smap *counters, const struct sset *waiting_for)
+{
+    smap_destroy(&w->maps[0]);
+    smap_clone(&w->maps[0], times);
+    smap_destroy(&w->maps[1]);
+    smap_clone(&w->maps[1], counters);
+    sset_destroy(&w->set);
+    sset_clone(&w->set, waiting_for);
+}
+
+uint64_t
+db_write_migration(struct db *db, const struct uuid *uuid,
+                   const struct db_migration_status *status)
+{
+    struct write *w = add_write(db, WRITE_MIGRATION, uuid);
+
+    w->strings[0] = nullable_xstrdup(status->old_nve);
+    w->strings[1] = xstrdup(status->phase);
+    w->strings[2] = nullable_xstrdup(status->triggered_by);
+    w->strings[3] = nullable_xstrdup(status->error);
+    w->strings[4] = nullable_xstrdup(status->slowest_peer);
+    put_progress(w, &status->times, &status->counters, &status->waiting_for);
+    return db->seqno;
+}
+
+uint64_t
+db_write_evacuation(struct db *db, const struct uuid *uuid,
+                    const struct db_evacuation_status *status)
+{
+    struct write *w = add_write(db, WRITE_EVACUATION, uuid);
+
+    w->strings[0] = xstrdup(status->phase);
+    w->strings[1] = nullable_xstrdup(status->error);
+    put_progress(w, &status->times, &status->counters, &status->waiting_for);
+    return db->seqno;
+}
+
+uint64_t
+db_write_nve_cfg(struct db *db, int64_t nve_cfg)
+{
+    struct write *w = add_write(db, WRITE_NVE_CFG, &UUID_ZERO);
+
+    w->number = nve_cfg;
+    return db->seqno;
+}
+
+uint64_t
+db_add_nve(struct db *db, const struct db_nve *nve)
+{
+    struct uuid uuid = { .parts = { hash_string(nve->name, 0) } };
+    struct write *w = add_write(db, WRITE_ADD_NVE, &uuid);
+
+    w->strings[0] = xstrdup(nve->name);
+    w->strings[1] = xstrdup(nve->encap_type);
+    w->strings[2] = xstrdup(nve->bridge);
+    for (size_t i = 0; i < nve->n_encap_ips; i++) {
+        sset_add(&w->set, nve->encap_ips[i]);
+    }
+    return db->seqno;
+}
+
+uint64_t
+db_add_migration(struct db *db, const struct db_migration *m)
+{
+    struct write *w = add_write(db, WRITE_ADD_MIGRATION, &m->uuid);
+
+    w->strings[0] = xstrdup(m->port);
+    w->strings[1] = xstrdup(m->new_nve);
+    w->strings[2] = xstrdup(m->kind);
+    w->strings[3] = xstrdup(m->trigger);
+    w->evacuation = m->evacuation;
+    return db->seqno;
+}
+
+uint64_t
+db_delete_migration(struct db *db, const struct uuid *uuid)
+{
+    add_write(db, WRITE_DELETE_MIGRATION, uuid);
+    return db->seqno;
+}
 
 static const char *
 or_empty(const char *s)
@@ -45,6 +253,18 @@ apply_port(struct db *db, const struct write *w)
         nvarec_port_set_error(row, or_empty(w->strings[2]));
         nvarec_port_set_served_by(row, or_empty(w->strings[3]));
         nvarec_port_set_spoofed(row, w->number);
+    }
+}
+
+static void
+apply_gateway(struct db *db, const struct write *w)
+{
+    const struct nvarec_gateway *row;
+
+    row = nvarec_gateway_get_for_uuid(db->idl, &w->uuid);
+    if (row) {
+        nvarec_gateway_set_state(row, w->flags[0] ? "active" : "refused");
+        nvarec_gateway_set_error(row, or_empty(w->strings[0]));
     }
 }
 
@@ -181,12 +401,11 @@ apply_add_nve(struct db *db, const struct write *w)
     free(ips);
 }
 
-void
-db_apply__(struct db *db, const struct write *w)
+static void
+apply_write(struct db *db, const struct write *w)
 {
     const struct nvarec_virtual_network *vn;
     const struct nvarec_nva_global *global;
-    const struct nvarec_gateway *gateway;
     const struct nvarec_migration *migration;
 
     switch (w->type) {
@@ -200,12 +419,7 @@ db_apply__(struct db *db, const struct write *w)
         }
         break;
     case WRITE_GATEWAY:
-        gateway = nvarec_gateway_get_for_uuid(db->idl, &w->uuid);
-        if (gateway) {
-            nvarec_gateway_set_state(gateway,
-                                     w->flags[0] ? "active" : "refused");
-            nvarec_gateway_set_error(gateway, or_empty(w->strings[0]));
-        }
+        apply_gateway(db, w);
         break;
     case WRITE_PORT:
         apply_port(db, w);
@@ -236,5 +450,49 @@ db_apply__(struct db *db, const struct write *w)
         break;
     default:
         OVS_NOT_REACHED();
+    }
+}
+
+void
+db_apply_pending(struct db *db)
+{
+    struct write *w;
+
+    HMAP_FOR_EACH (w, node, &db->pending) {
+        w->sent = true;
+        if (w->type != WRITE_DELETE_MIGRATION) {
+            apply_write(db, w);
+        }
+    }
+    /* Last, because what is deleted cannot be written to. */
+    HMAP_FOR_EACH (w, node, &db->pending) {
+        if (w->type == WRITE_DELETE_MIGRATION) {
+            apply_write(db, w);
+        }
+    }
+}
+
+void
+db_forget_pending(struct db *db, bool again)
+{
+    struct write *w;
+
+    HMAP_FOR_EACH_SAFE (w, node, &db->pending) {
+        if (w->sent && (!again || find_write(db, w->type, &w->uuid))) {
+            hmap_remove(&db->pending, &w->node);
+            free_write(w);
+        } else {
+            w->sent = false;
+        }
+    }
+}
+
+void
+db_drop_pending(struct db *db)
+{
+    struct write *w;
+
+    HMAP_FOR_EACH_POP (w, node, &db->pending) {
+        free_write(w);
     }
 }

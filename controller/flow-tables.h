@@ -78,7 +78,9 @@
     FLOW_TABLE(71, TUNNEL, "tunnel", "encap,metadata", "",                  \
                "Send through the tunnel port of an encapsulation")          \
     FLOW_TABLE(72, UPLINK, "uplink", "metadata", "",                        \
-               "Send through the uplink into a physical network")
+               "Send through the uplink into a physical network")           \
+    FLOW_TABLE(73, LATE, "late", "metadata", "",                            \
+               "Answer a packet for a VM that has left or is stopped")
 
 /* Register, C name, name in documents, contents. */
 #define FLOW_REGS                                                           \

@@ -19,6 +19,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include "openvswitch/types.h"
+#include "packets.h"
 
 struct ofpbuf;
 
@@ -36,6 +37,9 @@ enum icmp_error_cause {
     ICMP_ERROR_CAUSES
 #undef ICMP_ERROR_CAUSE
 };
+
+/* The longest frame of an answer, in bytes; of no packet is more quoted. */
+#define ICMP_ERROR_MAX_FRAME (ETH_HEADER_LEN + 1280)
 
 /* What to say, and who says it. */
 struct icmp_error {

@@ -121,6 +121,7 @@ explain_object(const struct nva *nva, uint64_t cookie, struct ds *s)
         break;
     case COOKIE_PORT:
     case COOKIE_HOST:
+    case COOKIE_LATE:
         port = topology_find_port_by_id(&nva->topology, id);
         if (port) {
             ds_put_format(s, ": port %s ("ETH_ADDR_FMT") of %s, at %s",

@@ -24,9 +24,13 @@ VLOG_DEFINE_THIS_MODULE(intent);
 #define PACKET_IN_RATE 1000
 #define MULTICAST_GROUPS 64
 #define ANNOUNCE_COUNT 5
+#define LATE_TIME 300
 
 /* The highest Virtual_Network:options:announce_count. */
 #define ANNOUNCE_COUNT_MAX 10
+
+/* The highest Virtual_Network:options:late_time, in s. */
+#define LATE_TIME_MAX 86400
 
 static struct nva *
 nva_from(void *aux)
@@ -79,6 +83,7 @@ remove_nve(struct nva *nva, struct nve *nve)
     nva_evacuate_nve_gone(nva, nve);
     nva_mig_nve_gone(nva, nve);
     nva_gateways_nve_gone(nva, nve);
+    nva_late_nve_gone(nva, nve);
     HMAP_FOR_EACH (port, name_node, &nva->topology.ports) {
         if (port->place.nve == nve) {
             wiring_place_port(&nva->topology, port, NULL);
@@ -177,6 +182,23 @@ get_choice(const struct db_vn *row, const char *key, const char *def,
     return !strcmp(s, other);
 }
 
+static enum vn_late
+get_late(const struct db_vn *row, struct ds *errors)
+{
+    const char *s = smap_get_def(row->options, "late", "drop");
+
+    if (!strcmp(s, "icmp-unreachable")) {
+        return VN_LATE_ICMP_UNREACHABLE;
+    } else if (!strcmp(s, "forward")) {
+        return VN_LATE_FORWARD;
+    } else if (strcmp(s, "drop")) {
+        ds_put_format(errors, "%soptions:late=%s must be drop, "
+                      "icmp-unreachable or forward; using drop",
+                      errors->length ? "; " : "", s);
+    }
+    return VN_LATE_DROP;
+}
+
 static void
 on_vn(const struct db_vn *row, void *nva_)
 {
@@ -194,6 +216,9 @@ on_vn(const struct db_vn *row, void *nva_)
                                 MULTICAST_GROUPS, &errors);
     int announce = get_number(row, "announce_count", 0, ANNOUNCE_COUNT_MAX,
                               ANNOUNCE_COUNT, &errors);
+    enum vn_late late = get_late(row, &errors);
+    int late_time = get_number(row, "late_time", 0, LATE_TIME_MAX, LATE_TIME,
+                               &errors);
     struct port *port;
 
     db_write_vn_error(nva->db, &row->uuid,
@@ -203,9 +228,11 @@ on_vn(const struct db_vn *row, void *nva_)
         vn = topology_add_vn(&nva->topology, row->name, id);
     }
     vn->announce_count = announce;
+    vn->late_time = late_time;
     if (vn->vni == row->vni && vn->flood_unknown == flood
         && vn->responder_rate == rate && vn->responder_burst == burst
-        && vn->snoop == snoop && vn->max_groups == max_groups) {
+        && vn->snoop == snoop && vn->max_groups == max_groups
+        && vn->late == late) {
         return;
     }
     vn->vni = row->vni;
@@ -214,6 +241,7 @@ on_vn(const struct db_vn *row, void *nva_)
     vn->responder_burst = burst;
     vn->snoop = snoop;
     vn->max_groups = max_groups;
+    vn->late = late;
     wiring_vn_changed(&nva->topology, vn);
     nva_gateways_changed(nva);
     HMAP_FOR_EACH (port, vn_node, &vn->ports) {
@@ -222,6 +250,7 @@ on_vn(const struct db_vn *row, void *nva_)
         }
     }
     nva_mcast_vn_changed(nva, vn);
+    nva_late_vn_changed(nva, vn);
 }
 
 static void
@@ -230,6 +259,7 @@ remove_port(struct nva *nva, struct port *port)
     nva_evacuate_port_gone(nva, port);
     nva_mig_port_gone(nva, port);
     nva_mcast_port_gone(nva, port);
+    nva_late_port_gone(port);
     wiring_port_removed(&nva->topology, port);
     topology_remove_port(&nva->topology, port);
     if (nva->n_gateways_refused) {
@@ -351,6 +381,7 @@ nva_rebind(struct nva *nva, struct port *port)
         wiring_port_changed(&nva->topology, port);
     }
     nva_gateway_assign(nva, port);
+    nva_late_port_changed(nva, port);
     nva_evacuate_port_changed(nva, port);
     nva_mcast_query(nva, port, true);
 }
@@ -416,6 +447,7 @@ update_port(struct nva *nva, struct port *port, const struct db_port *row,
         port->mac = mac;
         port->security = row->port_security;
         wiring_port_changed(&nva->topology, port);
+        nva_late_port_changed(nva, port);
         if (port->move) {
             move_refresh(port->move);
         }
@@ -528,6 +560,7 @@ on_migration(const struct db_migration *row, void *nva_)
 
     nva_mig_row(nva, row);
     nva_history_row(nva, row);
+    nva_late_row(nva, row);
     nva_evacuate_migration(nva, row);
 }
 

@@ -164,7 +164,20 @@ set_closed(struct mig *mig, bool closed)
     if (mig->kind == MIG_COLD && port && port->closed != closed) {
         port->closed = closed;
         wiring_port_changed(&mig->nva->topology, port);
+        nva_late_port_changed(mig->nva, port);
         nva_write_port(mig->nva, port);
+    }
+}
+
+/* 'port' has left its old NVE for good, at 'wall'. */
+static void
+leave(struct mig *mig, struct port *port, long long int wall)
+{
+    struct nva *nva = mig->nva;
+    struct nve *nve = topology_find_nve(&nva->topology, mig->old_nve);
+
+    if (nve) {
+        nva_late_left(nva, port, nve, wall);
     }
 }
 
@@ -317,6 +330,7 @@ try_start(struct mig *mig)
     if (mig->kind == MIG_COLD && port && port->place.nve && !port->move
         && strcmp(port->place.nve->name, mig->old_nve)) {
         /* Its old interface went away and it started elsewhere. */
+        leave(mig, port, clock_wall_usec());
         end_early(mig, "done", NULL);
     } else if (!lacks && port->place.nve == nve) {
         give_up(mig, "the port is already there");
@@ -697,17 +711,22 @@ mig_run(struct mig *mig, long long int now)
 
         set_closed(mig, false);
         if (mig->move) {
+            enum migration_phase phase = mig->move->migration.phase;
+            long long int ended = mig->move->times[MOVE_DONE];
             const char *error = mig->move->error;
             struct port *port;
 
             VLOG_INFO("moving %s to %s: %s%s%s", mig->port, mig->new_nve,
-                      migration_phase_to_string(mig->move->migration.phase),
-                      error ? ": " : "", error ? error : "");
+                      migration_phase_to_string(phase), error ? ": " : "",
+                      error ? error : "");
             ovs_list_remove(&mig->active_node);
             move_destroy(mig->move);
             mig->move = NULL;
             port = topology_find_port(&nva->topology, mig->port);
             if (port) {
+                if (phase == MIGRATION_DONE) {
+                    leave(mig, port, ended);
+                }
                 nva_write_port(nva, port);
                 nva_rebind(nva, port);
             }

@@ -9,9 +9,10 @@
  * nva-hypervisor.c (databases of hypervisors), nva-guest.c (what VMs say),
  * nva-gateway.c (gateways, and which of them serves a port),
  * nva-mcast.c (their multicast memberships), nva-move.c (moves),
- * nva-history.c (moves that have ended), nva-evacuate.c (moves of all ports of
- * an NVE), nva-probe.c (where VMs on the move are), nva-uplink.c (physical
- * networks), nva-ctl.c (commands of ovs-appctl).  For them only. */
+ * nva-history.c (moves that have ended), nva-late.c (packets that come after
+ * them), nva-evacuate.c (moves of all ports of an NVE), nva-probe.c (where
+ * VMs on the move are), nva-uplink.c (physical networks), nva-ctl.c (commands
+ * of ovs-appctl).  For them only. */
 
 #include "announcer.h"
 #include "db.h"
@@ -139,6 +140,8 @@ struct nva {
     bool gateways_dirty;        /* They, or what they depend on, changed. */
     size_t n_gateways_refused;
 
+    struct ovs_list lates;      /* Contains "struct late"s by 'until'. */
+
     struct mcast *mcast;
     struct ovs_list queries;    /* Ports to be asked, by 'query_node'. */
     long long int query_at;     /* When to ask all. */
@@ -238,6 +241,18 @@ char *nva_gateway_find_duplicate(const struct vn *, struct eth_addr mac,
 void nva_gateway_ttl(struct session *, const struct ofputil_packet_in *);
 void nva_gateways_run(struct nva *);
 void nva_gateways_destroy(struct nva *);
+
+/* nva-late.c */
+void nva_late_left(struct nva *, struct port *, struct nve *,
+                   long long int ended);
+void nva_late_row(struct nva *, const struct db_migration *);
+void nva_late_port_changed(struct nva *, struct port *);
+void nva_late_vn_changed(struct nva *, struct vn *);
+void nva_late_port_gone(struct port *);
+void nva_late_nve_gone(struct nva *, const struct nve *);
+void nva_late_packet_in(struct session *, const struct ofputil_packet_in *);
+void nva_late_run(struct nva *, long long int now);
+long long int nva_late_deadline(const struct nva *);
 
 /* nva-mcast.c */
 void nva_mcast_create(struct nva *);

@@ -122,6 +122,7 @@ nva_create(const struct nva_config *config, struct nva **nvap)
     ovs_list_init(&nva->dirty_sessions);
     ovs_list_init(&nva->active);
     ovs_list_init(&nva->behind);
+    ovs_list_init(&nva->lates);
     hmap_init(&nva->migs);
     hmap_init(&nva->gateways);
     nva->drain_max_ms = NVA_DRAIN_MAX * 1000;
@@ -170,6 +171,7 @@ nva_destroy(struct nva *nva)
     nva_migs_destroy(nva);
     nva_gateways_destroy(nva);
     HMAP_FOR_EACH_SAFE (port, name_node, &nva->topology.ports) {
+        nva_late_port_gone(port);
         nva_mcast_port_gone(nva, port);
         wiring_port_removed(&nva->topology, port);
         topology_remove_port(&nva->topology, port);
@@ -246,6 +248,7 @@ nva_run(struct nva *nva)
     nva_migs_run(nva, now);
     nva_evacuations_run(nva);
     nva_history_run(nva);
+    nva_late_run(nva, now);
     run_nve_cfg(nva, now);
     nva_sessions_run(nva, now);
     nva_mcast_run(nva, now);
@@ -266,6 +269,7 @@ nva_wait(struct nva *nva)
                    nva_sessions_deadline(nva));
     deadline = MIN(deadline, nva_history_deadline(nva->history));
     deadline = MIN(deadline, nva_mcast_deadline(nva));
+    deadline = MIN(deadline, nva_late_deadline(nva));
     if (nva->evacuations_dirty) {
         deadline = 0;
     }

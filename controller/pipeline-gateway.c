@@ -42,7 +42,8 @@ pipeline_router(const struct vn *vn)
     fl = flow_list_create();
     for (size_t i = 0; i < gw->config->n_ips; i++) {
         pipeline_add_answer__(fl, &(struct pipeline_answer) {
-                .vn = vn, .cookie = cookie, .mac = gw->config->mac, .is_router = true,
+                .vn = vn, .cookie = cookie, .mac = gw->config->mac,
+                .is_router = true,
             }, &gw->config->ips[i].ip);
     }
     flow_list_add(fl, FLOW_TABLE_LOOKUP, FLOW_PRIO_NORMAL, cookie,
@@ -381,8 +382,8 @@ pipeline_host(const struct gateway *gw, const struct port *port)
             "set_field:"ETH_ADDR_FMT"->eth_src,"
             "set_field:"ETH_ADDR_FMT"->eth_dst,"
             "set_field:%d->"REG_ORIGIN",resubmit(,%d),resubmit(,%d)",
-            ETH_ADDR_ARGS(gw->config->mac), ETH_ADDR_ARGS(port->mac), FLOW_ROUTED,
-            FLOW_TABLE_MAPPING, FLOW_TABLE_OUTPUT);
+            ETH_ADDR_ARGS(gw->config->mac), ETH_ADDR_ARGS(port->mac),
+            FLOW_ROUTED, FLOW_TABLE_MAPPING, FLOW_TABLE_OUTPUT);
         ds_destroy(&m);
     }
     return flow_list_finish(b.fl);

@@ -55,6 +55,10 @@ void pipeline_add_answer__(struct flow_list *, const struct pipeline_answer *,
 void pipeline_add_way_out__(struct flow_list *, const struct port *,
                             const struct nve *here, ofp_port_t ofport);
 
+/* Adds that late packets which must not be answered do not reach the
+ * controller, so that they use up nobody's meter; icmp-error.h decides. */
+void pipeline_add_unanswerable__(struct flow_list *, uint64_t cookie);
+
 /* Adds what has the controller hear of the multicast memberships of the VN's
  * VMs. */
 void pipeline_add_snooping__(struct flow_list *, const struct vn *);

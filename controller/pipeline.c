@@ -211,6 +211,7 @@ pipeline_nve(const struct nve *nve, ofp_port_t geneve, ofp_port_t vxlan,
     add_defaults(fl, cookie);
     add_nd_reply(fl, cookie);
     add_output(fl, cookie);
+    pipeline_add_unanswerable__(fl, cookie);
 
     /* Flood lists are shared by all NVEs and so name this one, too. */
     for (size_t i = 0; i < nve->n_ips; i++) {

@@ -32,8 +32,9 @@ enum pipeline_punt {
     PIPELINE_PUNT_ANSWER = 6,       /* A VM answered a request of ours. */
     PIPELINE_PUNT_SEEN = 7,         /* An uplink brought a frame for a VM. */
     PIPELINE_PUNT_MEMBERSHIP = 8,   /* A VM sent IGMP or MLD. */
-    PIPELINE_PUNT_TTL = 16          /* A packet at a gateway has no hops
+    PIPELINE_PUNT_TTL = 16,         /* A packet at a gateway has no hops
                                      * left. */
+    PIPELINE_PUNT_LATE = 20         /* A packet came for a VM that has left. */
 };
 
 /* What an NVE needs whatever its ports are: 'geneve' and 'vxlan' are the
@@ -148,6 +149,12 @@ struct flow_list *pipeline_move_redirect(const struct port *, uint64_t id,
  * uplink brings for it. */
 struct flow_list *pipeline_move_answers(const struct port *, uint64_t id,
                                         ofp_port_t ofport, bool is_new);
+
+/* At an NVE that 'port' has left, or, if 'closed', where its VM is stopped:
+ * what the VN has as its policy for packets that still come (V5).  It is now
+ * at 'there', address 'ip'; null and -1 if nobody knows. */
+struct flow_list *pipeline_late(const struct port *, bool closed,
+                                const struct nve *there, int ip);
 
 /* Returns the meter through which late packets for 'old_ofport' pass. */
 uint32_t pipeline_redirect_meter(ofp_port_t old_ofport);

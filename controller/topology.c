@@ -239,6 +239,7 @@ topology_add_port(struct topology *t, const char *name, uint64_t id,
     port->name = xstrdup(name);
     port->id = id;
     port->vn = vn;
+    ovs_list_init(&port->lates);
     ovs_list_init(&port->memberships);
     ovs_list_init(&port->query_node);
     hmap_insert(&t->ports, &port->name_node, hash_string(name, 0));
@@ -253,6 +254,7 @@ topology_remove_port(struct topology *t, struct port *port)
     struct member *m;
 
     ovs_assert(!port->move && ovs_list_is_empty(&port->memberships)
+               && ovs_list_is_empty(&port->lates)
                && ovs_list_is_empty(&port->query_node));
     HMAP_FOR_EACH_SAFE (m, vn_node, &port->vn->members) {
         topology_remove_presence(t, m->nve, port);
@@ -308,6 +310,19 @@ topology_find_address(const struct vn *vn, const struct in6_addr *ip)
             if (ipv6_addr_equals(&port->ips[i], ip)) {
                 return port;
             }
+        }
+    }
+    return NULL;
+}
+
+struct late *
+topology_find_late(const struct port *port, const struct nve *nve)
+{
+    struct late *late;
+
+    LIST_FOR_EACH (late, port_node, &port->lates) {
+        if (late->nve == nve) {
+            return late;
         }
     }
     return NULL;

@@ -66,6 +66,13 @@ struct uplink {
     uint16_t vlan;              /* 0 for untagged. */
 };
 
+/* What becomes of packets that come where a VM has left, see nva-late.c. */
+enum vn_late {
+    VN_LATE_DROP,
+    VN_LATE_ICMP_UNREACHABLE,   /* Their sender is told. */
+    VN_LATE_FORWARD             /* As while the move drained. */
+};
+
 /* A virtual network. */
 struct vn {
     struct hmap_node name_node; /* In topology's 'vns', by 'name'. */
@@ -80,6 +87,8 @@ struct vn {
     bool snoop;                 /* Multicast to members only, see mcast.h. */
     uint32_t max_groups;        /* That a port can be a member of. */
     unsigned int announce_count; /* How often a move is announced. */
+    enum vn_late late;
+    unsigned int late_time;     /* For how long, in s. */
 
     struct hmap ports;          /* Contains "struct port"s by 'vn_node'. */
     struct hmap members;        /* Contains "struct member"s by 'nve'. */
@@ -136,9 +145,20 @@ struct port {
     char *gateway_wanted;       /* Name of the one asked for, and */
     char *gateway_last;         /* of the last that did.  Set by the owner. */
 
+    struct ovs_list lates;      /* Contains "struct late"s. */
     struct ovs_list memberships; /* Contains "struct mcast_member"s. */
     struct ovs_list query_node; /* Of nva-mcast.c: in a queue, or empty. */
     bool query_soon;            /* It is to answer soon. */
+};
+
+/* An NVE where packets for a port are late, because it has left it or because
+ * its VM is stopped there. */
+struct late {
+    struct ovs_list port_node;  /* In the port's 'lates'. */
+    struct ovs_list node;       /* Of nva-late.c, in the order of 'until'. */
+    struct port *port;
+    struct nve *nve;
+    long long int until;        /* In ms, LLONG_MAX if the VM is stopped. */
 };
 
 /* An interface of an integration bridge whose iface-id names a port, which
@@ -216,6 +236,10 @@ const struct attachment *topology_find_ofport(const struct topology *,
 /* Returns the port of 'vn' that has address 'ip', or null. */
 struct port *topology_find_address(const struct vn *,
                                    const struct in6_addr *ip);
+
+/* Returns the entry of 'nve' in the port's 'lates', or null. */
+struct late *topology_find_late(const struct port *, const struct nve *);
+
 /* Records an uplink of 'nve'; it must have none into 'vn_name'. */
 void topology_add_uplink(struct nve *, const char *vn_name,
                          const char *ifname, ofp_port_t ofport,

@@ -117,7 +117,8 @@ put_cookie_object(const struct trace *tr, uint64_t cookie, struct ds *s)
         break;
     }
     case COOKIE_PORT:
-    case COOKIE_HOST: {
+    case COOKIE_HOST:
+    case COOKIE_LATE: {
         const struct port *port = topology_find_port_by_id(t, id);
 
         name = port ? port->name : NULL;
@@ -400,7 +401,7 @@ lookup(struct trace *tr, uint8_t table)
     } else {
         put_table_line(tr, fe);
         tr->indent += 4;
-        if (table == FLOW_TABLE_DENIED) {
+        if (table == FLOW_TABLE_DENIED || table == FLOW_TABLE_LATE) {
             drop(tr, false, "dropped in table %s of %s",
                  flow_table_name(old_table), nve->name);
         }

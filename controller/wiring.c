@@ -480,6 +480,25 @@ wiring_uplinks_changed(struct nve *nve)
     }
 }
 
+/* Late packets. */
+
+static struct flow_list *
+late_list(const struct late *late)
+{
+    const struct nve *there = late->port->place.nve;
+
+    return pipeline_late(late->port, there == late->nve, there,
+                         there ? topology_tunnel_address(late->nve, there)
+                         : -1);
+}
+
+void
+wiring_late_changed(const struct late *late)
+{
+    wiring_set_unit__(late->nve, COOKIE_LATE, late->port->id,
+                      late_list(late));
+}
+
 /* Members. */
 
 /* Brings all of 'vn' to 'nve'. */
@@ -718,8 +737,9 @@ wiring_check(struct topology *t, struct nve *nve,
     struct port *port;
 
     wiring_check_unit__(&check, nve, COOKIE_NVE, nve->id,
-                        pipeline_nve(nve, nve->geneve_ofport, nve->vxlan_ofport,
-                            config->packet_in_rate));
+                        pipeline_nve(nve, nve->geneve_ofport,
+                                     nve->vxlan_ofport,
+                                     config->packet_in_rate));
     wiring_check_unit__(&check, nve, COOKIE_DENIED, nve->id,
                         pipeline_denied(nve));
     HMAP_FOR_EACH (m, nve_node, &nve->members) {
@@ -737,10 +757,17 @@ wiring_check(struct topology *t, struct nve *nve,
         HMAP_FOR_EACH (port, vn_node, &vn->ports) {
             wiring_forget(port);
             wiring_check_unit__(&check, nve, COOKIE_PORT, port->id,
-                                wiring_port_list(t, port, nve, is_after(port, nve)));
+                                wiring_port_list(t, port, nve,
+                                                 is_after(port, nve)));
         }
         check_groups(&check, t, nve, vn);
         wiring_check_gateways__(&check, nve, vn);
+    }
+    HMAP_FOR_EACH (port, name_node, &t->ports) {
+        const struct late *late = topology_find_late(port, nve);
+
+        wiring_check_unit__(&check, nve, COOKIE_LATE, port->id,
+                            late ? late_list(late) : NULL);
     }
     return check.n;
 }

@@ -23,6 +23,7 @@
 struct ds;
 struct flow_list;
 struct gateway;
+struct late;
 struct mcast_group;
 struct move;
 struct nve;
@@ -93,6 +94,9 @@ void wiring_group_changed(struct topology *, struct mcast_group *);
 /* 'port' is now, as a member of multicast groups, at its new place: its move
  * has been cut over. */
 void wiring_port_groups_changed(struct topology *, struct port *);
+
+/* What becomes of packets at 'late->nve' is new or has changed. */
+void wiring_late_changed(const struct late *);
 
 /* Drops what has been cached about the place of 'port'. */
 void wiring_forget(struct port *);

@@ -51,6 +51,7 @@ TESTSUITE_AT = \
 	tests/migration.at \
 	tests/neighbor.at \
 	tests/nva-ctl-evacuate.at \
+	tests/nva-ctl-gateway.at \
 	tests/nva-ctl-migrate.at \
 	tests/nva-ctl-refuse.at \
 	tests/nva-ctl-stats.at \
@@ -61,6 +62,7 @@ TESTSUITE_AT = \
 	tests/ofsync.at \
 	tests/pipeline.at \
 	tests/scene-macros.at \
+	tests/dump.at \
 	tests/scene.at \
 	tests/prober.at \
 	tests/style.at \
@@ -70,6 +72,7 @@ TESTSUITE_AT = \
 	tests/system-gateway.at \
 	tests/system-guest.at \
 	tests/system-kinds.at \
+	tests/system-late.at \
 	tests/system-mcast.at \
 	tests/system-move.at \
 	tests/system-probe.at \
@@ -88,6 +91,7 @@ EXTRA_DIST += $(TESTSUITE_AT) $(TESTSUITE) tests/package.m4 \
 	tests/hvdb-rubbish.py \
 	tests/lifecycle.py \
 	tests/measure-moves \
+	tests/dump.expected \
 	tests/pipeline.expected \
 	tests/qemu-guest \
 	tests/qemu-judge.py
@@ -137,7 +141,8 @@ EXTRA_DIST += tests/nva-multicast.py tests/nva-relay.py
 EXTRA_DIST += tests/random-moves tests/random_scene.py tests/random_traffic.py
 
 # The tests with our own programs, but not those of Open vSwitch, in valgrind.
-# Each program is replaced by a script that runs the real one.
+# Each program is replaced by a script that runs the real one; nva-ctl is one
+# that is tested only if there is no controller, to whose tests it is a tool.
 VALGRIND = valgrind
 NVA_VALGRIND = $(VALGRIND) -q --error-exitcode=99 --leak-check=full \
 	--show-leak-kinds=definite --errors-for-leak-kinds=definite \
@@ -150,9 +155,12 @@ check-valgrind: all $(check_PROGRAMS) $(TESTSUITE)
 	$(AM_V_at)for p in $(valgrind_programs); do \
 	    s="tests/valgrind/bin/$${p##*/}"; \
 	    case $$p in */nva-ctl | */nva-controller) quiet=-vtimeval:off ;; *) quiet= ;; esac; \
-	    printf '#!/bin/sh\nexec %s --log-file=%s %s %s "$$@"\n' '$(NVA_VALGRIND)' \
-	        '$(abs_builddir)/tests/valgrind/log.%p' '$(abs_builddir)/'"$$p" "$$quiet" > "$$s" && \
-	    chmod +x "$$s" || exit 1; \
+	    case $$p in */nva-ctl) tool=nva-controller.pid ;; *) tool=/nonexistent ;; esac; \
+	    { echo '#!/bin/sh'; \
+	      echo "test ! -f $$tool || exec $(abs_builddir)/$$p \"\$$@\""; \
+	      echo "exec $(NVA_VALGRIND) --log-file=$(abs_builddir)/tests/valgrind/log.%p" \
+	           "$(abs_builddir)/$$p $$quiet \"\$$@\""; \
+	    } > "$$s" && chmod +x "$$s" || exit 1; \
 	done
 	$(SHELL) '$(TESTSUITE)' -C tests AUTOTEST_PATH='tests/valgrind/bin:$(AUTOTEST_PATH)' $(TESTSUITEFLAGS); \
 	status=$$?; \

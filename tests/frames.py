@@ -92,6 +92,34 @@ def udp6(a, dst_mac, dst):
             + ip6(a.ip) + dst + payload)
 
 
+def ip4_frame(a, proto, payload, offset=0, total=None):
+    """What VM --me says to VM --to; 'offset' is that of a fragment."""
+    head = struct.pack("!BBHHHBBH", 0x45, 0, total or 20 + len(payload), 1,
+                       offset, 64, proto, 0) + ip4(a.ip) + ip4(a.to)
+    return (mac(a.to) + mac(a.mac) + b"\x08\x00"
+            + head[:10] + checksum(head) + head[12:] + payload)
+
+
+def ip6_frame(a, proto, payload):
+    return (mac(a.to) + mac(a.mac) + b"\x86\xdd"
+            + struct.pack("!IHBB", 6 << 28, len(payload), proto, 64)
+            + ip6(a.ip) + ip6(a.to) + payload)
+
+
+def icmp4_error(a):
+    """"Port unreachable", in answer to something that VM --to sent."""
+    quoted = udp4(argparse.Namespace(mac=a.to, ip=a.to), mac(a.mac),
+                  ip4(a.ip))[14:42]
+    body = b"\3\3\0\0" + bytes(4) + quoted
+    return ip4_frame(a, 1, body[:2] + checksum(body) + body[4:])
+
+
+def icmp6_message(a, kind, code):
+    quoted = udp6(argparse.Namespace(mac=a.to, ip=a.to), mac(a.mac),
+                  ip6(a.ip))[14:62]
+    return icmp6(a, mac(a.to), ip6(a.ip), ip6(a.to), kind, code, quoted, b"")
+
+
 ALL_NODES = bytes.fromhex("ff02" + "00" * 13 + "01")
 ALL_NODES_MAC = b"\x33\x33\0\0\0\1"
 KINDS = {
@@ -114,6 +142,13 @@ KINDS = {
     "dad": lambda a: ns(a, bytes(16), ip6(a.to), b""),
     "udp4": lambda a: udp4(a, mac(a.to), ip4(a.to)),
     "udp6": lambda a: udp6(a, mac(a.to), ip6(a.to)),
+    "icmp4-error": icmp4_error,
+    "icmp6-error": lambda a: icmp6_message(a, 1, 0),
+    "icmp6-redirect": lambda a: icmp6_message(a, 137, 0),
+    "udp4-fragment": lambda a: ip4_frame(a, 17, os.urandom(24), offset=3),
+    "udp6-fragment": lambda a: ip6_frame(
+        a, 44, struct.pack("!BBHI", 17, 0, 3 << 3, 1) + os.urandom(24)),
+    "udp4-malformed": lambda a: ip4_frame(a, 17, os.urandom(24), total=19),
     "udp4-broadcast": lambda a: udp4(a, BROADCAST, b"\xff" * 4),
     "udp6-multicast": lambda a: udp6(a, ALL_NODES_MAC, ALL_NODES),
     # An EtherType for local experiments: no address can be checked.

@@ -175,6 +175,12 @@ test_pipeline(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
                pipeline_move_answers(port, 0x41, u16_to_ofp(10), false));
     print_list("answers at the new NVE",
                pipeline_move_answers(port, 0x41, u16_to_ofp(10), true));
+    for (vn->late = 0; vn->late <= VN_LATE_FORWARD; vn->late++) {
+        printf("vn->late = %d\n", vn->late);
+        print_list("late", pipeline_late(port, false, hv2, 0));
+        print_list("late at a closed place",
+                   pipeline_late(port, true, hv1, -1));
+    }
     print_list("uplink", pipeline_uplink(vn, u16_to_ofp(20), 100));
     print_list("untagged uplink", pipeline_uplink(vn, u16_to_ofp(20), 0));
     print_gateways(&t, vn, port);

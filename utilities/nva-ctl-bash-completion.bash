@@ -26,7 +26,9 @@ _nva_ctl_values()
                       "failed" ;;
     EVACUATION)  _nva_ctl_run --bare --columns=id evacuate-list ;;
     NVES)        _nva_ctl_run --bare --columns=name list NVE ;;
-    TABLE)       echo "NVA_Global NVE Virtual_Network Port Migration" \
+    GATEWAY)     _nva_ctl_run --bare --columns=name list Gateway ;;
+    VNS)         _nva_ctl_run --bare --columns=name list Virtual_Network ;;
+    TABLE)       echo "NVA_Global NVE Virtual_Network Gateway Port Migration" \
                       "Evacuation Connection SSL" ;;
     ENCAP)       echo "geneve vxlan" ;;
     DATAPATH)    echo "netdev system" ;;
@@ -35,7 +37,8 @@ _nva_ctl_values()
     TRIGGER)     echo "announce now" ;;
     KEY=VALUE)   echo "unknown_unicast=drop unknown_unicast=flood" \
                       "responder_rate= responder_burst= announce_count=" \
-                      "multicast=snoop multicast=flood multicast_groups=" ;;
+                      "multicast=snoop multicast=flood multicast_groups=" \
+                      "late=drop late=icmp-unreachable late=forward late_time=" ;;
     esac
 }
 

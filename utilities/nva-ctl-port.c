@@ -39,11 +39,13 @@ pre_port_add(struct ctl_context *ctx)
     ovsdb_idl_add_column(ctx->idl, &nvarec_gateway_col_ips);
 }
 
-/* Returns the gateway of 'vn' that has 'address', MAC or IP, or null. */
+/* Returns the gateway of 'vn' that has 'address', MAC or IP, or null; of
+ * several, the one whose name sorts first. */
 static const struct nvarec_gateway *
 find_gateway(struct ctl_context *ctx, const struct nvarec_virtual_network *vn,
              const char *address)
 {
+    const struct nvarec_gateway *best = NULL;
     const struct nvarec_gateway *gw;
 
     NVAREC_GATEWAY_FOR_EACH (gw, ctx->idl) {
@@ -55,11 +57,11 @@ find_gateway(struct ctl_context *ctx, const struct nvarec_virtual_network *vn,
             found |= (strlen(address) == n
                       && !strncmp(gw->ips[i], address, n));
         }
-        if (found) {
-            return gw;
+        if (found && (!best || strcmp(gw->name, best->name) < 0)) {
+            best = gw;
         }
     }
-    return NULL;
+    return best;
 }
 
 /* Checks that no gateway, and no port of the VN but 'w' itself, has

@@ -263,10 +263,14 @@ cmd_vn_list(struct ctl_context *ctx)
 /* vn-set-option */
 
 enum { OPT_UNKNOWN_UNICAST, OPT_RESPONDER_RATE, OPT_RESPONDER_BURST,
-       OPT_MULTICAST, OPT_MULTICAST_GROUPS, OPT_ANNOUNCE_COUNT, N_VN_OPTS };
+       OPT_MULTICAST, OPT_MULTICAST_GROUPS, OPT_ANNOUNCE_COUNT, OPT_LATE,
+       OPT_LATE_TIME, N_VN_OPTS };
 
 /* The controller takes no more, for the intervals double. */
 #define ANNOUNCE_COUNT_MAX 10
+
+/* A day, in s. */
+#define LATE_TIME_MAX 86400
 
 static void
 pre_vn_set_option(struct ctl_context *ctx)
@@ -303,6 +307,10 @@ cmd_vn_set_option(struct ctl_context *ctx)
         [OPT_MULTICAST] = { "multicast", "snoop,flood", "", false, true },
         [OPT_MULTICAST_GROUPS] = { "multicast_groups", NULL, "", false, true },
         [OPT_ANNOUNCE_COUNT] = { "announce_count", NULL, "", false, true },
+        [OPT_LATE] = {
+            "late", "drop,icmp-unreachable,forward", "", false, true
+        },
+        [OPT_LATE_TIME] = { "late_time", NULL, "", false, true },
     };
     const struct nvarec_virtual_network *vn;
 
@@ -313,7 +321,8 @@ cmd_vn_set_option(struct ctl_context *ctx)
         || !check_number(ctx, &opts[OPT_RESPONDER_BURST], 1, INT_MAX)
         || !check_number(ctx, &opts[OPT_MULTICAST_GROUPS], 1, INT_MAX)
         || !check_number(ctx, &opts[OPT_ANNOUNCE_COUNT], 0,
-                         ANNOUNCE_COUNT_MAX)) {
+                         ANNOUNCE_COUNT_MAX)
+        || !check_number(ctx, &opts[OPT_LATE_TIME], 0, LATE_TIME_MAX)) {
         return;
     }
     for (size_t i = 0; i < N_VN_OPTS; i++) {
