@@ -120,6 +120,19 @@ metric_at(const struct gateway *gw, const struct nve *nve)
     return node ? (int) node->data : gw->config->metric;
 }
 
+/* Returns true if ports at 'nve' prefer 'a' to 'b'. */
+static bool
+is_nearer(const struct gateway *a, const struct gateway *b,
+          const struct nve *nve)
+{
+    int ma = metric_at(a, nve);
+    int mb = metric_at(b, nve);
+
+    return (ma != mb ? ma < mb
+            : (a->nve == nve) != (b->nve == nve) ? a->nve == nve
+            : strcmp(a->name, b->name) < 0);
+}
+
 struct gateway *
 gateway_nearest(const struct vn *vn, const struct nve *nve)
 {
@@ -127,10 +140,7 @@ gateway_nearest(const struct vn *vn, const struct nve *nve)
     struct gateway *gw;
 
     LIST_FOR_EACH (gw, vn_node, &vn->gateways) {
-        int a = metric_at(gw, nve);
-        int b = best ? metric_at(best, nve) : 0;
-
-        if (!best || a < b || (a == b && strcmp(gw->name, best->name) < 0)) {
+        if (!best || is_nearer(gw, best, nve)) {
             best = gw;
         }
     }

@@ -93,8 +93,9 @@ struct gateway *gateway_find_by_id(const struct topology *, uint64_t id);
 struct gateway *gateway_at(const struct vn *, const struct nve *);
 
 /* Returns the gateway that a port at 'nve' shall use unless told otherwise:
- * the one with the lowest metric there; of several, the one whose name sorts
- * first.  Null if the VN has none. */
+ * the one with the lowest metric there; of several, the one that is there
+ * itself, and otherwise the one whose name sorts first.  Null if the VN has
+ * none. */
 struct gateway *gateway_nearest(const struct vn *, const struct nve *);
 
 /* Returns true if 'gw' routes into 'vn' and can: that has a gateway at the

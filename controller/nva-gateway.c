@@ -330,7 +330,10 @@ nva_gateways_nve_gone(struct nva *nva, const struct nve *nve)
 void
 nva_gateways_changed(struct nva *nva)
 {
-    nva->gateways_dirty = true;
+    /* Whoever has none pays nothing. */
+    if (!hmap_is_empty(&nva->gateways)) {
+        nva->gateways_dirty = true;
+    }
 }
 
 /* Looking at them. */

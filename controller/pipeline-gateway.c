@@ -50,6 +50,9 @@ pipeline_router(const struct vn *vn)
                   fmt(&m, "metadata=%"PRIu32",dl_dst="ETH_ADDR_FMT, vn->vni,
                       ETH_ADDR_ARGS(gw->config->mac)),
                   "resubmit(,%d)", FLOW_TABLE_GATEWAY);
+    /* From whom no gateway serves, or none that can be reached; counted. */
+    flow_list_add(fl, FLOW_TABLE_GATEWAY, FLOW_PRIO_DEFAULT, cookie,
+                  fmt(&m, "metadata=%"PRIu32, vn->vni), "drop");
     ds_destroy(&m);
     return flow_list_finish(fl);
 }
@@ -128,14 +131,22 @@ add(struct builder *b, enum flow_table table, int priority, const char *match,
     ds_destroy(&a);
 }
 
-/* What is for the gateway's own addresses is not routed; what it answers is in
- * pipeline_gateway_self().  The rest loses a hop and goes on. */
+/* What is for the gateway's own addresses is not routed, nor is what has a
+ * source that is valid on its link only (RFC 4291 section 2.5.6, RFC 3927
+ * section 2.7); what it answers is in pipeline_gateway_self().  The rest loses
+ * a hop and goes on. */
 static void
 add_router(struct builder *b)
 {
     static const char *const families[] = { "ip", "ipv6" };
+    static const char *const local[] = {
+        "ip,nw_src=169.254.0.0/16", "ipv6,ipv6_src=fe80::/10"
+    };
     struct ds a = DS_EMPTY_INITIALIZER;
 
+    for (size_t i = 0; i < ARRAY_SIZE(local); i++) {
+        add(b, FLOW_TABLE_ROUTER, FLOW_PRIO_NORMAL, local[i], "drop");
+    }
     for (size_t i = 0; i < b->gw->config->n_ips; i++) {
         struct gateway_prefix host = { b->gw->config->ips[i].ip, 128 };
         struct ds m = DS_EMPTY_INITIALIZER;
@@ -261,6 +272,10 @@ add_routes(struct builder *b)
     free(others);
     free(routes.prefixes);
     ds_destroy(&a);
+
+    /* Nowhere to go, and nobody there; counted. */
+    add(b, FLOW_TABLE_ROUTE, FLOW_PRIO_DEFAULT, "", "drop");
+    add(b, FLOW_TABLE_HOST, FLOW_PRIO_DEFAULT, "", "drop");
 }
 
 struct flow_list *

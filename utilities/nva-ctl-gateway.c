@@ -9,9 +9,11 @@
 
 #include <ctype.h>
 #include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "nva-ctl-addr.h"
+#include "packets.h"
 #include "svec.h"
 #include "util.h"
 
@@ -136,11 +138,42 @@ address_is_free(struct ctl_context *ctx, const struct wanted *w,
     return !port;
 }
 
+/* Returns true if 'ip' is an address that a host can have in a network whose
+ * prefix has the given length. */
+static bool
+is_host(const struct in6_addr *ip, const char *length)
+{
+    struct nva_ctl_subnet subnet = { .plen = atoi(length) };
+    struct in6_addr mask;
+
+    if (IN6_IS_ADDR_V4MAPPED(ip)) {
+        subnet.plen += 96;
+    }
+    mask = ipv6_create_mask(subnet.plen);
+    subnet.ip = ipv6_addr_bitand(ip, &mask);
+    return !nva_ctl_addr_is_reserved(&subnet, ip);
+}
+
+/* Returns true if 'ips', addresses with lengths of prefixes, contains 's',
+ * which has none. */
+static bool
+contains_ip(const struct svec *ips, const char *s)
+{
+    size_t n = strlen(s);
+
+    for (size_t i = 0; i < ips->n; i++) {
+        if (!strncmp(ips->names[i], s, n) && ips->names[i][n] == '/') {
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool
 parse_ip(struct ctl_context *ctx, const char *arg, struct wanted *w)
 {
     char *bare = xmemdup0(arg, strcspn(arg, "/"));
-    char *s = NULL, *length = NULL, *full = NULL;
+    char *s = NULL, *length = NULL;
     struct in6_addr ip;
 
     ctx->error = nva_ctl_addr_parse_ip(bare, "IP", &ip);
@@ -149,17 +182,18 @@ parse_ip(struct ctl_context *ctx, const char *arg, struct wanted *w)
         length = get_length(ctx, w, arg, &ip);
     }
     if (!ctx->error && address_is_free(ctx, w, "IP", s)) {
-        full = xasprintf("%s/%s", s, length);
-        if (svec_contains_unsorted(&w->ips, full)) {
+        if (contains_ip(&w->ips, s)) {
             ctl_error(ctx, "IP %s is given twice; give it once", s);
+        } else if (!is_host(&ip, length)) {
+            ctl_error(ctx, "IP %s/%s is that of the network or of all its "
+                      "hosts; give that of a single host", s, length);
         } else {
-            svec_add(&w->ips, full);
+            svec_add_nocopy(&w->ips, xasprintf("%s/%s", s, length));
         }
     }
     free(bare);
     free(s);
     free(length);
-    free(full);
     return !ctx->error;
 }
 
@@ -213,7 +247,8 @@ parse_policy(struct ctl_context *ctx, const char *arg, struct wanted *w)
             ctl_error(ctx, "policy=%s: \"%s\" is neither allow:SUBNET nor "
                       "deny:SUBNET", arg, rule);
         } else if (w->policy.n >= MAX_RULES) {
-            ctl_error(ctx, "policy=%s: a gateway has at most %d rules", arg,
+            ctl_error(ctx, "policy: a gateway has at most %d rules; a "
+                      "shorter prefix may take the place of several",
                       MAX_RULES);
         } else {
             ctx->error = nva_ctl_addr_parse_subnet(rule + n + 1, &subnet);
@@ -234,6 +269,7 @@ parse_policy(struct ctl_context *ctx, const char *arg, struct wanted *w)
 static bool
 check_others(struct ctl_context *ctx, const struct wanted *w, const char *nve)
 {
+    const struct nvarec_gateway *different = NULL;
     const struct nvarec_gateway *gw;
 
     NVAREC_GATEWAY_FOR_EACH (gw, ctx->idl) {
@@ -243,16 +279,20 @@ check_others(struct ctl_context *ctx, const struct wanted *w, const char *nve)
             ctl_error(ctx, "NVE %s has gateway %s of VN %s already; choose "
                       "another NVE", nve, gw->name, w->vn->name);
             return false;
-        } else if (strcasecmp(gw->mac, w->mac)
-                   || !nva_ctl_same_set(gw->ips, gw->n_ips, w->ips.names,
-                                        w->ips.n)) {
-            ctl_error(ctx, "all gateways of a VN have the same addresses, but "
-                      "%s has others; see \"nva-ctl gw-list %s\"", gw->name,
-                      w->vn->name);
-            return false;
+        } else if ((strcasecmp(gw->mac, w->mac)
+                    || !nva_ctl_same_set(gw->ips, gw->n_ips, w->ips.names,
+                                         w->ips.n))
+                   && (!different
+                       || strcmp(gw->name, different->name) < 0)) {
+            different = gw;
         }
     }
-    return true;
+    if (different) {
+        ctl_error(ctx, "all gateways of a VN have the same addresses, but "
+                  "%s has others; see \"nva-ctl gw-list %s\"",
+                  different->name, w->vn->name);
+    }
+    return !different;
 }
 
 static bool
