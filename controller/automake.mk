@@ -33,6 +33,8 @@ controller_libnva_a_SOURCES = \
 	controller/icmp-error.h \
 	controller/igmp.c \
 	controller/igmp.h \
+	controller/ila.c \
+	controller/ila.h \
 	controller/loop-framer.c \
 	controller/loop-framer.h \
 	controller/loop-pulse.c \
@@ -88,6 +90,7 @@ controller_libnva_a_SOURCES = \
 	controller/packet-out.h \
 	controller/pipeline-flood.c \
 	controller/pipeline-gateway.c \
+	controller/pipeline-ila.c \
 	controller/pipeline-late.c \
 	controller/pipeline-move.c \
 	controller/pipeline-private.h \

@@ -32,6 +32,7 @@ report_nve(struct db *db, const struct nvarec_nve *row)
         .openflow = row->openflow,
         .bridge = row->bridge,
         .datapath_type = row->datapath_type,
+        .options = &row->options,
     }, db->aux);
 }
 

@@ -31,6 +31,7 @@ struct db_nve {
     char **encap_ips;
     size_t n_encap_ips;
     const char *ovsdb, *openflow, *bridge, *datapath_type;
+    const struct smap *options; /* Not for db_add_nve(). */
 };
 
 struct db_vn {

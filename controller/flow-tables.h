@@ -80,7 +80,11 @@
     FLOW_TABLE(72, UPLINK, "uplink", "metadata", "",                        \
                "Send through the uplink into a physical network")           \
     FLOW_TABLE(73, LATE, "late", "metadata", "",                            \
-               "Answer a packet for a VM that has left or is stopped")
+               "Answer a packet for a VM that has left or is stopped")      \
+    FLOW_TABLE(74, ILA, "ila", "metadata", "",                              \
+               "Put the locator in the place of the identifier's prefix")   \
+    FLOW_TABLE(75, ILA_OUTPUT, "ila-output", "", "",                        \
+               "Have the host route a packet to a locator")
 
 /* Register, C name, name in documents, contents. */
 #define FLOW_REGS                                                           \
@@ -141,10 +145,13 @@ enum flow_priority {
     FLOW_PRIO_POLICY = 2000     /* Minus the number of the rule. */
 };
 
-/* A frame to this address carries nothing but its source: "this VM is here
- * now".  A bridge never forwards it (IEEE 802.1Q, table 8-1), so it reaches no
- * VM and none can send it. */
-#define FLOW_ANNOUNCE_MAC "01:80:c2:00:00:01"
+/* Frames to these addresses carry nothing but their source: "this VM is here
+ * now".  They are group addresses of our own, which are never forwarded, so
+ * they reach no VM and none can send them.  The last 16 bits are those of the
+ * move: what was said in an earlier one must not be taken for news. */
+#define FLOW_ANNOUNCE_FMT "03:4e:56:41:%02x:%02x"
+#define FLOW_ANNOUNCE_ARGS(ID) (int) ((ID) >> 8 & 0xff), (int) ((ID) & 0xff)
+#define FLOW_ANNOUNCE_MACS "03:4e:56:41:00:00/ff:ff:ff:ff:00:00"
 
 /* The controller's own address, from which it asks VMs whether they are there
  * (prober.h), and the IPv6 link-local address that is made from it.  What VMs
@@ -154,8 +161,18 @@ enum flow_priority {
 /* Broadcast and multicast, the above among it. */
 #define FLOW_GROUP_MACS "01:00:00:00:00:00/01:00:00:00:00:00"
 
-/* Ethernet type of the controller's own probes of the underlay (IEEE 802
+/* Changes nothing, but has Open vSwitch match the source address in all cached
+ * flows.  If some matched it and some did not, depending on which moves there
+ * were when they were made, they would overlap; the userspace datapath of
+ * Open vSwitch 3.1 then may change one of them in place of the other
+ * (flow_put_on_pmd() in lib/dpif-netdev.c), which goes on as before until it
+ * has been idle for 10 s. */
+#define FLOW_KEEP_SOURCE "move:NXM_OF_ETH_SRC[]->NXM_OF_ETH_SRC[]"
+
+/* Destination and Ethernet type of the controller's own probes of the underlay
+ * (an address that bridges never forward, IEEE 802.1Q table 8-1; IEEE 802
  * local experimental EtherType 1). */
+#define FLOW_PROBE_MAC "01:80:c2:00:00:01"
 #define FLOW_PROBE_ETH_TYPE 0x88b5
 
 /* Returns FLOW_NVA_MAC. */

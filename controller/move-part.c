@@ -47,8 +47,8 @@ part_list(const struct move_part *part, bool after)
         return NULL;
     } else if (after) {
         return (part == move->old_part
-                ? pipeline_move_redirect(move->port, move->id, move->new_nve,
-                                         ip, move->old_ofport)
+                ? pipeline_move_redirect(move->port, move->id, part->nve,
+                                         move->new_nve, ip, move->old_ofport)
                 : NULL);
     } else if (move->trigger != MOVE_ON_ANNOUNCE) {
         return NULL;

@@ -365,7 +365,7 @@ encode_probe(const struct nve *from, const struct nve *to)
 
     ofpbuf_init(&frame, 64);
     eth = ofpbuf_put_zeros(&frame, sizeof *eth);
-    ovs_assert(eth_addr_from_string(FLOW_ANNOUNCE_MAC, &eth->eth_dst));
+    ovs_assert(eth_addr_from_string(FLOW_PROBE_MAC, &eth->eth_dst));
     eth->eth_src = flow_nva_mac();
     eth->eth_type = htons(FLOW_PROBE_ETH_TYPE);
     probe = ofpbuf_put_zeros(&frame, 60 - sizeof *eth);

@@ -122,9 +122,15 @@ facts_changed(struct session *s)
                                                                 "vxlan")));
     uint64_t datapath_id = hvdb_get_datapath_id(hvdb);
 
-    if (geneve != s->nve->geneve_ofport || vxlan != s->nve->vxlan_ofport) {
+    struct eth_addr host_mac;
+
+    /* Open vSwitch makes a bridge's datapath ID of its MAC address. */
+    eth_addr_from_uint64(datapath_id, &host_mac);
+    if (geneve != s->nve->geneve_ofport || vxlan != s->nve->vxlan_ofport
+        || !eth_addr_equals(host_mac, s->nve->host_mac)) {
         s->nve->geneve_ofport = geneve;
         s->nve->vxlan_ofport = vxlan;
+        s->nve->host_mac = host_mac;
         wiring_nve_changed(s->nve, &s->nva->wiring);
         s->probing = false;     /* Starts again when confirmed. */
     }

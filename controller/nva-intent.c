@@ -12,6 +12,7 @@
 #include "cookie.h"
 #include "flow-tables.h"
 #include "gateway.h"
+#include "ila.h"
 #include "openvswitch/dynamic-string.h"
 #include "openvswitch/vlog.h"
 #include "util.h"
@@ -74,6 +75,55 @@ parse_encap_ips(struct nve *nve, const struct db_nve *row)
     return changed;
 }
 
+/* Returns why 'nve' cannot have 'locator', which the caller must free, or
+ * null.  What it has already is not looked up again. */
+static char *
+check_locator(const struct topology *t, const struct nve *nve,
+              const struct in6_addr *locator)
+{
+    const struct nve *other;
+
+    if (!ipv6_addr_equals(&nve->locator, locator)) {
+        HMAP_FOR_EACH (other, name_node, &t->nves) {
+            if (ipv6_addr_equals(&other->locator, locator)) {
+                return xasprintf("is that of NVE %s", other->name);
+            }
+        }
+    }
+    return NULL;
+}
+
+/* Parses the locator of 'row' into 'nve'.  Returns true if it changed. */
+static bool
+parse_locator(const struct topology *t, struct nve *nve,
+              const struct db_nve *row)
+{
+    const char *s = smap_get_def(row->options, "ila_locator", "");
+    struct session *session = nve->session;
+    struct in6_addr locator = in6addr_any;
+    char *error = s[0] ? ila_parse_prefix(s, &locator) : NULL;
+    bool changed;
+
+    if (s[0] && !error) {
+        error = check_locator(t, nve, &locator);
+    }
+    if (error) {
+        char *msg = xasprintf("options:ila_locator=%s %s; using none", s,
+                              error);
+
+        locator = in6addr_any;
+        nva_session_set_error(session, msg);
+        free(msg);
+    } else if (session->locator_wrong) {
+        nva_session_set_error(session, NULL);
+    }
+    session->locator_wrong = error != NULL;
+    free(error);
+    changed = !ipv6_addr_equals(&locator, &nve->locator);
+    nve->locator = locator;
+    return changed;
+}
+
 static void
 remove_nve(struct nva *nva, struct nve *nve)
 {
@@ -102,6 +152,7 @@ on_nve(const struct db_nve *row, void *nva_)
     struct nve *nve = topology_find_nve_by_id(&nva->topology, id);
     struct move_part *part;
     bool created = false;
+    bool moved;
 
     if (nve && strcmp(nve->name, row->name)) {
         remove_nve(nva, nve);
@@ -112,7 +163,8 @@ on_nve(const struct db_nve *row, void *nva_)
         created = true;
     }
     nva_session_configure(nva, nve, row);
-    if (parse_encap_ips(nve, row)) {
+    moved = parse_locator(&nva->topology, nve, row);
+    if (parse_encap_ips(nve, row) || moved) {
         wiring_nve_changed(nve, &nva->wiring);
         wiring_nve_moved(&nva->topology, nve);
         LIST_FOR_EACH (part, nve_node, &nve->move_parts) {
@@ -199,6 +251,35 @@ get_late(const struct db_vn *row, struct ds *errors)
     return VN_LATE_DROP;
 }
 
+/* Returns the SIR prefix of 'row', zero if it has none.  No two VNs may have
+ * the same, for a packet from the underlay does not name its VN. */
+static struct in6_addr
+get_sir(const struct nva *nva, const struct db_vn *row, struct ds *errors)
+{
+    const char *s = smap_get_def(row->options, "ila", "");
+    struct in6_addr sir = in6addr_any;
+    char *error = s[0] ? ila_parse_prefix(s, &sir) : NULL;
+
+    if (ipv6_addr_is_set(&sir)) {
+        const struct vn *vn;
+
+        HMAP_FOR_EACH (vn, name_node, &nva->topology.vns) {
+            if (vn->id != cookie_id_from_uuid(&row->uuid)
+                && ipv6_addr_equals(&vn->sir, &sir)) {
+                error = xasprintf("is that of VN %s", vn->name);
+                sir = in6addr_any;
+                break;
+            }
+        }
+    }
+    if (error) {
+        ds_put_format(errors, "%soptions:ila=%s %s; using none",
+                      errors->length ? "; " : "", s, error);
+        free(error);
+    }
+    return sir;
+}
+
 static void
 on_vn(const struct db_vn *row, void *nva_)
 {
@@ -219,6 +300,7 @@ on_vn(const struct db_vn *row, void *nva_)
     enum vn_late late = get_late(row, &errors);
     int late_time = get_number(row, "late_time", 0, LATE_TIME_MAX, LATE_TIME,
                                &errors);
+    struct in6_addr sir = get_sir(nva, row, &errors);
     struct port *port;
 
     db_write_vn_error(nva->db, &row->uuid,
@@ -232,7 +314,7 @@ on_vn(const struct db_vn *row, void *nva_)
     if (vn->vni == row->vni && vn->flood_unknown == flood
         && vn->responder_rate == rate && vn->responder_burst == burst
         && vn->snoop == snoop && vn->max_groups == max_groups
-        && vn->late == late) {
+        && vn->late == late && ipv6_addr_equals(&vn->sir, &sir)) {
         return;
     }
     vn->vni = row->vni;
@@ -242,6 +324,7 @@ on_vn(const struct db_vn *row, void *nva_)
     vn->snoop = snoop;
     vn->max_groups = max_groups;
     vn->late = late;
+    vn->sir = sir;
     wiring_vn_changed(&nva->topology, vn);
     nva_gateways_changed(nva);
     HMAP_FOR_EACH (port, vn_node, &vn->ports) {

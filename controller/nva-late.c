@@ -7,6 +7,7 @@
 
 #include <limits.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "clock.h"
 #include "cookie.h"
@@ -19,6 +20,7 @@
 #include "openvswitch/ofpbuf.h"
 #include "openvswitch/vlog.h"
 #include "packet-out.h"
+#include "packets.h"
 #include "util.h"
 
 VLOG_DEFINE_THIS_MODULE(nva_late);
@@ -194,32 +196,73 @@ find_member(const struct vn *vn, const struct in6_addr *ip)
     return NULL;
 }
 
-/* Appends the actions that bring a frame in 'vn' back to where 'pin' came
+/* Appends the actions that send a frame in 'vn' through the tunnel from 's' to
+ * address 'ip' of 'to'.  Returns false if there is none. */
+static bool
+put_tunnel(const struct session *s, const struct vn *vn, const struct nve *to,
+           const struct in6_addr *ip, struct ds *actions)
+{
+    ofp_port_t ofport = (!to ? 0
+                         : to->encap == ENCAP_GENEVE ? s->nve->geneve_ofport
+                         : s->nve->vxlan_ofport);
+
+    ds_put_cstr(actions, "set_field:");
+    ipv6_format_mapped(ip, actions);
+    ds_put_format(actions, "->%s,set_field:%"PRIu32"->tun_id,"
+                  "output:%"PRIu32,
+                  topology_is_ipv4(ip) ? "tun_dst" : "tun_ipv6_dst",
+                  vn->vni, ofport);
+    return ofport != 0;
+}
+
+/* The same for 'frame', which answers a packet that came by a locator: neither
+ * the NVE nor the MAC address of its sender was in it.  Walks the ports of the
+ * VN, as often as the meter lets. */
+static bool
+put_way_to_sender(const struct session *s, const struct vn *vn,
+                  const struct ofpbuf *frame, struct ds *actions)
+{
+    const struct ovs_16aligned_ip6_hdr *ip6
+        = ofpbuf_at_assert(frame, ETH_HEADER_LEN, sizeof *ip6);
+    struct in6_addr dst;
+    struct port *port;
+
+    memcpy(&dst, &ip6->ip6_dst, sizeof dst);
+    HMAP_FOR_EACH (port, vn_node, &vn->ports) {
+        for (size_t i = 0; i < port->n_ips; i++) {
+            if (ipv6_addr_equals(&port->ips[i], &dst)) {
+                const struct nve *to = port->place.nve;
+                int ip = (to && to != s->nve
+                          ? topology_tunnel_address(s->nve, to) : -1);
+
+                ds_put_format(actions, "set_field:"ETH_ADDR_FMT"->eth_dst,",
+                              ETH_ADDR_ARGS(port->mac));
+                return (ip >= 0
+                        && put_tunnel(s, vn, to, &to->ips[ip], actions));
+            }
+        }
+    }
+    return false;
+}
+
+/* Appends the actions that bring 'frame' in 'vn' back to where 'pin' came
  * from: the NVE behind the tunnel, or a port of 's' itself.  Returns false if
  * there is no way. */
 static bool
 put_way_back(const struct session *s, const struct vn *vn,
-             const struct ofputil_packet_in *pin, struct ds *actions)
+             const struct ofputil_packet_in *pin, const struct ofpbuf *frame,
+             struct ds *actions)
 {
     const struct flow *flow = &pin->flow_metadata.flow;
     struct in6_addr src = flow_tnl_src(&flow->tunnel);
-    const struct nve *to;
-    ofp_port_t ofport;
 
-    if (!ipv6_addr_is_set(&src)) {
-        ds_put_format(actions, "output:%"PRIu32, flow->in_port.ofp_port);
-        return true;
+    if (ipv6_addr_is_set(&src)) {
+        return put_tunnel(s, vn, find_member(vn, &src), &src, actions);
+    } else if (flow->in_port.ofp_port == OFPP_NONE) {
+        return put_way_to_sender(s, vn, frame, actions);
     }
-    to = find_member(vn, &src);
-    ofport = (!to ? 0 : to->encap == ENCAP_GENEVE ? s->nve->geneve_ofport
-              : s->nve->vxlan_ofport);
-    ds_put_cstr(actions, "set_field:");
-    ipv6_format_mapped(&src, actions);
-    ds_put_format(actions, "->%s,set_field:%"PRIu32"->tun_id,"
-                  "output:%"PRIu32,
-                  topology_is_ipv4(&src) ? "tun_dst" : "tun_ipv6_dst",
-                  vn->vni, ofport);
-    return ofport != 0;
+    ds_put_format(actions, "output:%"PRIu32, flow->in_port.ofp_port);
+    return true;
 }
 
 void
@@ -243,7 +286,7 @@ nva_late_packet_in(struct session *s, const struct ofputil_packet_in *pin)
     }
     ofpbuf_init(&frame, ICMP_ERROR_MAX_FRAME);
     error = icmp_error_put(&frame, pin->packet, pin->packet_len, &e);
-    if (!error && !put_way_back(s, port->vn, pin, &actions)) {
+    if (!error && !put_way_back(s, port->vn, pin, &frame, &actions)) {
         error = "its sender's NVE is not in the virtual network";
     }
     if (error) {

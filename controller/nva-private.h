@@ -68,6 +68,7 @@ struct session {
     bool probing;               /* Its underlay neighbors are being proved. */
     bool uplinks_dirty;         /* Its uplinks are to be read again. */
     bool uplinks_wrong;         /* 'error' is about them. */
+    bool locator_wrong;         /* 'error' is about its locator. */
 
     char *error;                /* For NVE:error. */
     struct ovs_list dirty_node; /* In nva's 'dirty_sessions', if dirty. */

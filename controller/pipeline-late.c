@@ -82,34 +82,40 @@ add_late_output(struct flow_list *fl, const struct port *port,
 }
 
 struct flow_list *
-pipeline_late(const struct port *port, bool closed, const struct nve *there,
-              int ip)
+pipeline_late(const struct port *port, const struct nve *here, bool closed,
+              const struct nve *there, int ip)
 {
     uint64_t cookie = cookie_make(COOKIE_LATE, port->id);
-    struct flow_list *fl = flow_list_create();
+    bool answer = port->vn->late == VN_LATE_ICMP_UNREACHABLE;
+    bool forward = (port->vn->late == VN_LATE_FORWARD && !closed && there
+                    && ip >= 0);
     struct ds from = DS_EMPTY_INITIALIZER;
     struct ds m = DS_EMPTY_INITIALIZER;
     struct ds a = DS_EMPTY_INITIALIZER;
+    struct flow_list *fl;
 
-    if (port->vn->late == VN_LATE_ICMP_UNREACHABLE) {
-        ds_put_format(&a, "resubmit(,%d)", FLOW_TABLE_LATE);
-        add_answers(fl, port, cookie);
-    } else if (port->vn->late == VN_LATE_FORWARD && !closed && there
-               && ip >= 0) {
-        ds_put_format(&a, "resubmit(,%d)", FLOW_TABLE_TUNNEL);
-    } else {
-        ds_put_cstr(&a, "drop");
+    /* The end of table 'output' drops what is of no other use, and counts. */
+    if (!answer && !forward) {
+        return NULL;
     }
 
+    fl = flow_list_create();
+    ds_put_format(&a, "resubmit(,%d)",
+                  answer ? FLOW_TABLE_LATE : FLOW_TABLE_TUNNEL);
     add_late_output(fl, port, cookie,
                     fmt(&from, REG_PLACE"=%d/%#"PRIx32","REG_ORIGIN"=%d",
                         LATE_PLACES, LATE_PLACES_MASK, FLOW_FROM_TUNNEL),
                     ds_cstr(&a));
+    pipeline_add_ila_local__(fl, port, here, FLOW_PRIO_LOW, cookie);
+    if (answer) {
+        add_answers(fl, port, cookie);
+    }
     if (closed) {
         add_late_output(fl, port, cookie,
                         fmt(&from, REG_PLACE"=%d,"REG_ORIGIN"=%d",
                             FLOW_PLACE_CLOSED, FLOW_FROM_VM), ds_cstr(&a));
-    } else if (ds_cstr(&a)[0] == 'r' && port->vn->late == VN_LATE_FORWARD) {
+    }
+    if (forward) {
         /* Below the mapping that the NVE has if it is in the VN. */
         ds_clear(&a);
         pipeline_put_tunnel_to__(&a, there, ip);

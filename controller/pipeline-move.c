@@ -63,16 +63,24 @@ put_learn_remote(struct ds *s, enum flow_place place, const struct nve *nve,
     }
 }
 
-/* Appends to 'fl' that what the VM sends from 'ofport' is announced to all
- * other NVEs, if 'announce', and to the controller, if 'punt'.  Now and then
- * is enough to tell, and to tell again if it was lost.  This is in a table of
- * its own and the last step, because a meter drops all that follows. */
+/* Appends the actions that announce the VM of move 'id' to all other NVEs. */
 static void
-add_announce(struct flow_list *fl, uint64_t cookie, ofp_port_t ofport,
-             bool announce, bool punt)
+put_announce(struct ds *s, uint64_t id)
+{
+    ds_put_format(s, "set_field:"FLOW_ANNOUNCE_FMT"->eth_dst,resubmit(,%d)",
+                  FLOW_ANNOUNCE_ARGS(id), FLOW_TABLE_FLOOD_REMOTE);
+}
+
+/* Appends to 'fl' that packets from 'ofport' that match 'match' pass the
+ * meter, and then meet 'actions' and go to the controller, if 'punt'.  Now and
+ * then is enough to tell, and to tell again if it was lost.  This is in a
+ * table of its own and the last step, because a meter drops all that
+ * follows. */
+static void
+add_metered(struct flow_list *fl, uint64_t id, ofp_port_t ofport,
+            const char *match, const char *actions, bool punt)
 {
     struct ds m = DS_EMPTY_INITIALIZER;
-    struct ds a = DS_EMPTY_INITIALIZER;
     struct ds c = DS_EMPTY_INITIALIZER;
 
     fl->meter.id = ACTIVATION_METER_BASE + ofp_to_u16(ofport);
@@ -80,27 +88,30 @@ add_announce(struct flow_list *fl, uint64_t cookie, ofp_port_t ofport,
     fl->meter.burst = 1;
 
     /* The controller comes last: it has time, the other NVEs have not. */
-    if (announce) {
-        fmt(&a, ",set_field:"FLOW_ANNOUNCE_MAC"->eth_dst,resubmit(,%d)",
-            FLOW_TABLE_FLOOD_REMOTE);
-    }
     if (punt) {
         fmt(&c, ",controller(max_len=128,userdata=%02x)",
             PIPELINE_PUNT_ACTIVATION);
     }
-    flow_list_add(fl, FLOW_TABLE_ANNOUNCE, FLOW_PRIO_NORMAL, cookie,
-                  fmt(&m, "in_port=%"PRIu32, ofport), "meter:%"PRIu32"%s%s",
-                  fl->meter.id, ds_cstr(&a), ds_cstr(&c));
-
-    /* A broadcast RARP, what QEMU says for a VM, has reached everybody by
-     * itself.  An ARP request has not if it was answered here. */
-    flow_list_add(fl, FLOW_TABLE_ANNOUNCE, FLOW_PRIO_OVERRIDE, cookie,
-                  fmt(&m, "in_port=%"PRIu32",rarp,dl_dst=ff:ff:ff:ff:ff:ff",
-                      ofport), "meter:%"PRIu32"%s", fl->meter.id,
-                  ds_cstr(&c));
+    flow_list_add(fl, FLOW_TABLE_ANNOUNCE,
+                  match[0] ? FLOW_PRIO_OVERRIDE : FLOW_PRIO_NORMAL,
+                  cookie_make(COOKIE_MOVE, id),
+                  fmt(&m, "in_port=%"PRIu32"%s", ofport, match),
+                  "meter:%"PRIu32"%s%s", fl->meter.id, actions, ds_cstr(&c));
     ds_destroy(&m);
-    ds_destroy(&a);
     ds_destroy(&c);
+}
+
+/* Appends to 'fl' that what the VM of move 'id' sends from 'ofport' is
+ * announced to all other NVEs and, if 'punt', to the controller. */
+static void
+add_announce(struct flow_list *fl, uint64_t id, ofp_port_t ofport, bool punt)
+{
+    struct ds a = DS_EMPTY_INITIALIZER;
+
+    ds_put_char(&a, ',');
+    put_announce(&a, id);
+    add_metered(fl, id, ofport, "", ds_cstr(&a), punt);
+    ds_destroy(&a);
 }
 
 /* Appends to 'fl' that packets from 'ofport' go on and then to announce. */
@@ -137,14 +148,22 @@ pipeline_move_arrival(const struct port *port, uint64_t id, ofp_port_t ofport,
         flow_list_add(fl, FLOW_TABLE_ACTIVATION, FLOW_PRIO_NORMAL, cookie,
                       fmt(&m, "in_port=%"PRIu32, ofport), "drop");
     } else {
+        bool punt = arrival == PIPELINE_ARRIVAL_PUNTED;
+        struct ds a = DS_EMPTY_INITIALIZER;
+
         add_activation(fl, FLOW_PRIO_NORMAL, cookie, ofport);
-        /* An answer to it would only delay the announcement. */
+        add_announce(fl, id, ofport, punt);
+
+        /* What QEMU says for a VM: the announcement goes first, and an answer
+         * would only delay it.  It is not metered, for a meter would keep the
+         * RARP itself from all others, whom it reaches, too. */
+        put_announce(&a, id);
         flow_list_add(fl, FLOW_TABLE_ACTIVATION, FLOW_PRIO_OVERRIDE, cookie,
                       fmt(&m, "in_port=%"PRIu32",rarp", ofport),
-                      "clone(resubmit(,%d)),resubmit(,%d)",
-                      FLOW_TABLE_LOOKUP, FLOW_TABLE_ANNOUNCE);
-        add_announce(fl, cookie, ofport, true,
-                     arrival == PIPELINE_ARRIVAL_PUNTED);
+                      "clone(%s),clone(resubmit(,%d)),resubmit(,%d)",
+                      ds_cstr(&a), FLOW_TABLE_LOOKUP, FLOW_TABLE_ANNOUNCE);
+        add_metered(fl, id, ofport, ",rarp", "", punt);
+        ds_destroy(&a);
     }
 
     /* Others take any frame from here with this MAC for the VM's.  So it must
@@ -166,7 +185,8 @@ pipeline_move_mark(uint64_t id, ofp_port_t ofport)
 
     add_activation(fl, FLOW_PRIO_LEARNED, cookie_make(COOKIE_LEARNED, id),
                    ofport);
-    add_announce(fl, cookie_make(COOKIE_MOVE, id), ofport, false, true);
+    /* For those that have not been told to commit. */
+    add_announce(fl, id, ofport, true);
     return flow_list_finish(fl);
 }
 
@@ -229,15 +249,17 @@ pipeline_move_arm(const struct port *port, uint64_t id, const struct nve *new,
         put_learn_remote(&a, FLOW_PLACE_REMOTE, new, ip);
     }
 
-    /* Group addresses only, which are never redirected.  A late packet of the
-     * VM, for another one that moves away from 'new', comes from there, too.
-     * What the VM sends to a single address is followed by an announcement. */
+    /* The announcement of this move only.  Open vSwitch may account for a
+     * packet much later than it was sent, up to the next time that tables
+     * change, and carries out learn() for it then: all that the VM said at
+     * 'new' before it was elsewhere, and what comes from there because it is
+     * redirected, must not match. */
     for (size_t i = 0; i < new->n_ips; i++) {
         ds_clear(&m);
         ds_put_format(&m, REG_ORIGIN"=%d,metadata=%"PRIu32
-                      ",dl_src="ETH_ADDR_FMT",dl_dst="FLOW_GROUP_MACS",%s=",
-                      FLOW_FROM_TUNNEL,
-                      port->vn->vni, ETH_ADDR_ARGS(port->mac),
+                      ",dl_src="ETH_ADDR_FMT",dl_dst="FLOW_ANNOUNCE_FMT",%s=",
+                      FLOW_FROM_TUNNEL, port->vn->vni,
+                      ETH_ADDR_ARGS(port->mac), FLOW_ANNOUNCE_ARGS(id),
                       topology_is_ipv4(&new->ips[i])
                       ? "tun_src" : "tun_ipv6_src");
         ipv6_format_mapped(&new->ips[i], &m);
@@ -254,7 +276,8 @@ pipeline_move_arm(const struct port *port, uint64_t id, const struct nve *new,
 
 struct flow_list *
 pipeline_move_redirect(const struct port *port, uint64_t id,
-                       const struct nve *new, int ip, ofp_port_t old_ofport)
+                       const struct nve *old, const struct nve *new, int ip,
+                       ofp_port_t old_ofport)
 {
     uint64_t learned = cookie_make(COOKIE_LEARNED, id);
     struct flow_list *fl = flow_list_create();
@@ -270,6 +293,9 @@ pipeline_move_redirect(const struct port *port, uint64_t id,
                       port->vn->vni, ETH_ADDR_ARGS(port->mac)),
                   "set_field:%d->"REG_PLACE",%s", FLOW_PLACE_REDIRECT,
                   ds_cstr(&a));
+    /* The old interface, and its flows, may go while the move drains. */
+    pipeline_add_ila_local__(fl, port, old, FLOW_PRIO_REDIRECT,
+                             cookie_make(COOKIE_MOVE, id));
     ds_destroy(&m);
     ds_destroy(&a);
     return flow_list_finish(fl);

@@ -55,6 +55,19 @@ void pipeline_add_answer__(struct flow_list *, const struct pipeline_answer *,
 void pipeline_add_way_out__(struct flow_list *, const struct port *,
                             const struct nve *here, ofp_port_t ofport);
 
+/* Add what has VMs reached by locators in the underlay: what each NVE needs
+ * for that; for 'port' at 'there', to whose address 'ip' others tunnel; and
+ * for what comes for 'port' to 'here', where it is, is going to be or has
+ * been.  These have different priorities, for an NVE may be all of that at the
+ * same time.  They add nothing unless the NVE has a locator and the VN a SIR
+ * prefix. */
+void pipeline_add_ila_nve__(struct flow_list *, const struct nve *);
+void pipeline_add_ila_remote__(struct flow_list *, const struct port *,
+                               const struct nve *there, int ip);
+void pipeline_add_ila_local__(struct flow_list *, const struct port *,
+                              const struct nve *here, int priority,
+                              uint64_t cookie);
+
 /* Adds that late packets which must not be answered do not reach the
  * controller, so that they use up nobody's meter; icmp-error.h decides. */
 void pipeline_add_unanswerable__(struct flow_list *, uint64_t cookie);

@@ -58,6 +58,7 @@ add_tunnel(struct flow_list *fl, const struct nve *nve, enum encap encap,
      * a redirect does that.  Without this flow, nothing is received. */
     flow_list_add(fl, FLOW_TABLE_CLASSIFY, FLOW_PRIO_NORMAL, cookie,
                   fmt(&m, "in_port=%"PRIu32, ofport),
+                  FLOW_KEEP_SOURCE","
                   "move:NXM_NX_TUN_ID[0..23]->OXM_OF_METADATA[0..23],"
                   "set_field:%d->"REG_ORIGIN",set_field:0.0.0.0->tun_dst,"
                   "set_field:::->tun_ipv6_dst,load:0xffff->NXM_OF_IN_PORT[],"
@@ -140,10 +141,12 @@ add_defaults(struct flow_list *fl, uint64_t cookie)
                       defaults[i].match, "resubmit(,%d)", defaults[i].next);
     }
 
-    /* What bridges never forward (IEEE 802.1Q table 8-1), from anywhere;
-     * among it the announcement of a move, which has done its work. */
+    /* What bridges never forward (IEEE 802.1Q table 8-1), from anywhere; and
+     * the announcement of a move, which has done its work. */
     flow_list_add(fl, FLOW_TABLE_LOOKUP, FLOW_PRIO_OVERRIDE, cookie,
                   "dl_dst=01:80:c2:00:00:00/ff:ff:ff:ff:ff:f0", "drop");
+    flow_list_add(fl, FLOW_TABLE_LOOKUP, FLOW_PRIO_OVERRIDE, cookie,
+                  "dl_dst="FLOW_ANNOUNCE_MACS, "drop");
     /* What VMs say to the controller is for no other VM; and it hears them
      * only while it asks them, see pipeline_move_answers(). */
     flow_list_add(fl, FLOW_TABLE_LOOKUP, FLOW_PRIO_NORMAL, cookie,
@@ -212,6 +215,7 @@ pipeline_nve(const struct nve *nve, ofp_port_t geneve, ofp_port_t vxlan,
     add_nd_reply(fl, cookie);
     add_output(fl, cookie);
     pipeline_add_unanswerable__(fl, cookie);
+    pipeline_add_ila_nve__(fl, nve);
 
     /* Flood lists are shared by all NVEs and so name this one, too. */
     for (size_t i = 0; i < nve->n_ips; i++) {
@@ -332,6 +336,7 @@ add_remote_mapping(struct flow_list *fl, const struct port *port,
                       port->vn->vni, ETH_ADDR_ARGS(port->mac)),
                   "set_field:%d->"REG_PLACE",%s", FLOW_PLACE_REMOTE,
                   ds_cstr(&a));
+    pipeline_add_ila_remote__(fl, port, nve, ip);
     ds_destroy(&m);
     ds_destroy(&a);
 }
@@ -559,8 +564,8 @@ add_responder_limit(struct flow_list *fl, const struct port *port,
 }
 
 struct flow_list *
-pipeline_port_local(const struct port *port, ofp_port_t ofport,
-                    const struct nve *here, const struct nve *there,
+pipeline_port_local(const struct port *port, const struct nve *here,
+                    ofp_port_t ofport, const struct nve *there, int ip,
                     bool closed)
 {
     uint64_t cookie = cookie_make(COOKIE_PORT, port->id);
@@ -569,12 +574,13 @@ pipeline_port_local(const struct port *port, ofp_port_t ofport,
 
     flow_list_add(fl, FLOW_TABLE_CLASSIFY, FLOW_PRIO_NORMAL, cookie,
                   fmt(&m, "in_port=%"PRIu32, ofport),
-                  "set_field:%"PRIu32"->metadata,resubmit(,%d)",
-                  port->vn->vni, FLOW_TABLE_PORT_SECURITY);
+                  FLOW_KEEP_SOURCE",set_field:%"PRIu32"->metadata,"
+                  "resubmit(,%d)", port->vn->vni, FLOW_TABLE_PORT_SECURITY);
     add_port_security(fl, port, cookie, ofport);
     add_responder_limit(fl, port, cookie, ofport);
     add_responder(fl, port, cookie);
     pipeline_add_way_out__(fl, port, here, ofport);
+    pipeline_add_ila_local__(fl, port, here, FLOW_PRIO_NORMAL, cookie);
 
     /* Open vSwitch would skip the sender, too, but with a line in its log. */
     flow_list_add(fl, FLOW_TABLE_FLOOD_PORT, FLOW_PRIO_NORMAL, cookie,
@@ -582,8 +588,6 @@ pipeline_port_local(const struct port *port, ofp_port_t ofport,
                       ofport), "drop");
 
     if (there) {
-        int ip = topology_tunnel_address(here, there);
-
         if (ip >= 0) {
             add_remote_mapping(fl, port, there, ip);
         }

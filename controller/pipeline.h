@@ -85,12 +85,14 @@ struct flow_list *pipeline_port_remote(const struct port *,
                                        const struct nve *, int ip);
 
 /* 'port' has the interface 'ofport' at 'here'.  If 'there' is nonnull, then it
- * may send from here but is there: here is the new NVE before the cut-over of
- * a move, or the old one after it.  If 'closed', its VM is stopped and nothing
- * is delivered (V9). */
-struct flow_list *pipeline_port_local(const struct port *, ofp_port_t ofport,
+ * may send from here but is there, at address 'ip': here is the new NVE before
+ * the cut-over of a move, or the old one after it.  If 'closed', its VM is
+ * stopped and nothing is delivered (V9). */
+struct flow_list *pipeline_port_local(const struct port *,
                                       const struct nve *here,
-                                      const struct nve *there, bool closed);
+                                      ofp_port_t ofport,
+                                      const struct nve *there, int ip,
+                                      bool closed);
 
 /* Gateways. */
 
@@ -138,9 +140,10 @@ struct flow_list *pipeline_move_arm(const struct port *, uint64_t id,
                                     const struct nve *new, int ip,
                                     ofp_port_t old_ofport);
 
-/* At the old NVE from the cut-over until drained: late packets from tunnels
- * go to address 'ip' of 'new' (V7), counted by the meter of 'old_ofport'. */
+/* At 'old' from the cut-over until drained: late packets from tunnels go to
+ * address 'ip' of 'new' (V7), counted by the meter of 'old_ofport'. */
 struct flow_list *pipeline_move_redirect(const struct port *, uint64_t id,
+                                         const struct nve *old,
                                          const struct nve *new, int ip,
                                          ofp_port_t old_ofport);
 
@@ -150,11 +153,12 @@ struct flow_list *pipeline_move_redirect(const struct port *, uint64_t id,
 struct flow_list *pipeline_move_answers(const struct port *, uint64_t id,
                                         ofp_port_t ofport, bool is_new);
 
-/* At an NVE that 'port' has left, or, if 'closed', where its VM is stopped:
+/* At 'here', which 'port' has left, or, if 'closed', where its VM is stopped:
  * what the VN has as its policy for packets that still come (V5).  It is now
- * at 'there', address 'ip'; null and -1 if nobody knows. */
-struct flow_list *pipeline_late(const struct port *, bool closed,
-                                const struct nve *there, int ip);
+ * at 'there', address 'ip'; null and -1 if nobody knows.  Returns null if the
+ * packets are dropped, as they are without a flow of their own. */
+struct flow_list *pipeline_late(const struct port *, const struct nve *here,
+                                bool closed, const struct nve *there, int ip);
 
 /* Returns the meter through which late packets for 'old_ofport' pass. */
 uint32_t pipeline_redirect_meter(ofp_port_t old_ofport);

@@ -45,6 +45,9 @@ struct nve {
     struct in6_addr ips[TOPOLOGY_MAX_ENCAP_IPS]; /* v4-mapped if IPv4. */
     size_t n_ips;
 
+    struct in6_addr locator;    /* Prefix of 64 bits, see ila.h, or zero. */
+    struct eth_addr host_mac;   /* Of the bridge's local port, or zero. */
+
     ofp_port_t geneve_ofport;   /* Its own tunnels, 0 if it has none. */
     ofp_port_t vxlan_ofport;
 
@@ -89,6 +92,7 @@ struct vn {
     unsigned int announce_count; /* How often a move is announced. */
     enum vn_late late;
     unsigned int late_time;     /* For how long, in s. */
+    struct in6_addr sir;        /* Prefix of 64 bits, see ila.h, or zero. */
 
     struct hmap ports;          /* Contains "struct port"s by 'vn_node'. */
     struct hmap members;        /* Contains "struct member"s by 'nve'. */

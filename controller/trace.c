@@ -13,6 +13,7 @@
 #include "flow-list.h"
 #include "flow-tables.h"
 #include "gateway.h"
+#include "ila.h"
 #include "learn.h"
 #include "mcast.h"
 #include "move.h"
@@ -254,14 +255,21 @@ find_nve_by_address(const struct topology *t, const struct in6_addr *ip)
     return NULL;
 }
 
-/* Puts what 'nve' sends to 'to' with address 'dst' as received there. */
-static void
-add_visit(struct trace *tr, const struct nve *to, ofp_port_t in_port,
-          const struct in6_addr *dst)
+/* Has 'to' receive by 'in_port' what leaves this NVE, unless the packet has
+ * been through too many.  Returns the visit, or null. */
+static struct visit *
+add_visit(struct trace *tr, const struct nve *to, ofp_port_t in_port)
 {
-    struct visit *v = xmalloc(sizeof *v);
-    struct flow_tnl *tnl = &v->flow.tunnel;
+    struct visit *v;
 
+    if (tr->visit->n_hops >= MAX_HOPS) {
+        put_line(tr, ">> gone through %d tunnels already, giving up",
+                 MAX_HOPS);
+        drop(tr, false, "given up at %s after %d tunnels",
+             tr->visit->nve->name, MAX_HOPS);
+        return NULL;
+    }
+    v = xmalloc(sizeof *v);
     v->nve = to;
     v->from = tr->visit->nve;
     v->n_hops = tr->visit->n_hops + 1;
@@ -270,7 +278,18 @@ add_visit(struct trace *tr, const struct nve *to, ofp_port_t in_port,
     v->flow.metadata = htonll(0);
     memset(v->flow.regs, 0, sizeof v->flow.regs);
     v->flow.in_port.ofp_port = in_port;
-    memset(tnl, 0, sizeof *tnl);
+    memset(&v->flow.tunnel, 0, sizeof v->flow.tunnel);
+    ovs_list_push_back(&tr->visits, &v->node);
+    return v;
+}
+
+/* Puts the header of a tunnel to 'dst' into 'v'. */
+static void
+put_tunnel_header(const struct trace *tr, const struct in6_addr *dst,
+                  struct visit *v)
+{
+    struct flow_tnl *tnl = &v->flow.tunnel;
+
     tnl->tun_id = tr->flow.tunnel.tun_id;
     for (size_t i = 0; i < v->from->n_ips; i++) {
         const struct in6_addr *src = &v->from->ips[i];
@@ -286,7 +305,6 @@ add_visit(struct trace *tr, const struct nve *to, ofp_port_t in_port,
         }
         break;
     }
-    ovs_list_push_back(&tr->visits, &v->node);
 }
 
 static void
@@ -315,15 +333,35 @@ output_to_tunnel(struct trace *tr, enum encap encap)
     if (!in_port) {
         put_line(tr, ">> %s has no %s tunnel", to->name, name);
         drop(tr, false, "lost: %s has no %s tunnel", to->name, name);
-    } else if (tr->visit->n_hops >= MAX_HOPS) {
-        put_line(tr, ">> gone through %d tunnels already, giving up",
-                 MAX_HOPS);
-        drop(tr, false, "given up at %s after %d tunnels", nve->name,
-             MAX_HOPS);
     } else {
-        add_visit(tr, to, in_port, &dst);
+        struct visit *v = add_visit(tr, to, in_port);
+
+        if (v) {
+            put_tunnel_header(tr, &dst, v);
+        }
     }
     ds_destroy(&ip);
+}
+
+/* The host routes by locators, see ila.h. */
+static void
+output_to_host(struct trace *tr)
+{
+    const struct in6_addr *dst = &tr->flow.ipv6_dst;
+    const struct nve *nve;
+
+    HMAP_FOR_EACH (nve, name_node, &tr->topology->nves) {
+        if (ipv6_addr_is_set(&nve->locator)
+            && ila_has_prefix(dst, &nve->locator)) {
+            put_line(tr, ">> the host, which routes it to the locator of %s",
+                     nve->name);
+            add_visit(tr, nve, OFPP_LOCAL);
+            return;
+        }
+    }
+    put_line(tr, ">> the host, for a locator that no NVE has");
+    drop(tr, false, "lost: %s sends it to a locator that no NVE has",
+         tr->visit->nve->name);
 }
 
 static void
@@ -378,6 +416,8 @@ output(struct trace *tr, ofp_port_t port)
         output_to_tunnel(tr, ENCAP_GENEVE);
     } else if (port == nve->vxlan_ofport) {
         output_to_tunnel(tr, ENCAP_VXLAN);
+    } else if (port == OFPP_LOCAL) {
+        output_to_host(tr);
     } else {
         output_to_interface(tr, port);
     }
@@ -559,7 +599,9 @@ visit_nve(struct trace *tr, const struct visit *v)
     struct ds title = DS_EMPTY_INITIALIZER;
 
     ds_put_format(&title, "%s: from %s%s", v->nve->name,
-                  v->from ? "the tunnel of " : "port ",
+                  !v->from ? "port "
+                  : v->flow.in_port.ofp_port == OFPP_LOCAL ? "the host of "
+                  : "the tunnel of ",
                   v->from ? v->from->name : tr->port->name);
     ds_put_format(tr->out, "\n%s\n", ds_cstr(&title));
     ds_put_char_multiple(tr->out, '-', title.length);

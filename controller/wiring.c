@@ -113,10 +113,13 @@ wiring_port_list(struct topology *t, struct port *port, struct nve *nve,
     if (!a) {
         return flow_list_ref(remote_list(port, place, nve));
     } else if (nve == place->nve) {
-        return pipeline_port_local(port, a->ofport, nve, NULL,
+        return pipeline_port_local(port, nve, a->ofport, NULL, -1,
                                    is_closed(port, place));
     } else {
-        return pipeline_port_local(port, a->ofport, nve, place->nve, false);
+        int ip = (place->nve ? topology_tunnel_address(nve, place->nve) : -1);
+
+        return pipeline_port_local(port, nve, a->ofport, place->nve, ip,
+                                   false);
     }
 }
 
@@ -487,7 +490,7 @@ late_list(const struct late *late)
 {
     const struct nve *there = late->port->place.nve;
 
-    return pipeline_late(late->port, there == late->nve, there,
+    return pipeline_late(late->port, late->nve, there == late->nve, there,
                          there ? topology_tunnel_address(late->nve, there)
                          : -1);
 }

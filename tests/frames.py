@@ -9,7 +9,8 @@ VM number N has the MAC address 0a:00:00:00:00:0N and the IP addresses
 198.51.100.N and 2001:db8:1::N.  The frame is what VM --me=N says from the
 namespace AT, about or to VM --to=N.  Waits until each NAMESPACE has got as
 many copies as COUNT, at most 5 s, and then as long as a surplus copy may take;
-prints what differs, and each frame to 01:80:c2:00:00:0X, which no VM may see.
+prints what differs, and each frame to 01:80:c2:00:00:0X or 03:4e:56:41:XX:XX,
+which no VM may see.
 With --answers, prints instead what AT hears in answer.
 """
 
@@ -23,6 +24,7 @@ import sys
 import time
 
 BROADCAST = b"\xff" * 6
+NET6 = "2001:db8:1::"
 DEADLINE, SURPLUS = 5, 0.3
 libc = ctypes.CDLL(None, use_errno=True)
 
@@ -36,7 +38,7 @@ def ip4(n):
 
 
 def ip6(n):
-    return socket.inet_pton(socket.AF_INET6, "2001:db8:1::%x" % n)
+    return socket.inet_pton(socket.AF_INET6, "%s%x" % (NET6, n))
 
 
 def checksum(data):
@@ -223,7 +225,7 @@ def count(args, frame, watched):
     def note(s, f):
         if f.startswith(frame):
             got[s] += 1
-        if f.startswith(b"\x01\x80\xc2\x00\x00"):
+        if f.startswith((b"\x01\x80\xc2\x00\x00", b"\x03NVA")):
             print("a VM has seen", f.hex())
 
     for s, f in received(watched, DEADLINE if any(wanted.values()) else 0):
@@ -247,11 +249,13 @@ def main():
     parser.add_argument("--sha", type=int, help="ARP or ND's, not --mac")
     parser.add_argument("--ip", type=int, help="source, not --me")
     parser.add_argument("--count", type=int, default=1)
+    parser.add_argument("--net6", default=NET6)
     parser.add_argument("--answers", action="store_true")
     parser.add_argument("kind", choices=sorted(KINDS))
     parser.add_argument("at")
     parser.add_argument("where", nargs="*", metavar="NAMESPACE=COUNT")
     args = parser.parse_args()
+    globals()["NET6"] = args.net6
     args.mac = args.me if args.mac is None else args.mac
     args.sha = args.mac if args.sha is None else args.sha
     args.ip = args.me if args.ip is None else args.ip

@@ -193,7 +193,9 @@ class Scene:
         self.sandbox("start")
         ctl = [UTILITIES + "/nva-ctl", "--timeout=20",
                "--db=unix:%s/db.sock" % self.dir]
-        self.run_now(*ctl, "vn-add", "blue", "5001", "--", "vn-add", "red",
+        # A short history, so that it is tested, too.
+        self.run_now(*ctl, "set", "NVA_Global", ".", "options:history_max=60",
+                     "--", "vn-add", "blue", "5001", "--", "vn-add", "red",
                      "5002")
         for vm in self.vms:
             self.run_now(*ctl, "port-add", vm.name, vm.vn, vm.mac.hex(":"),
@@ -291,11 +293,17 @@ class Scene:
             name = os.path.relpath(log, self.dir).replace("/", ".")
             shutil.copy(log, os.path.join(to, name))
         for hv in self.hvs:
-            with open(os.path.join(to, hv + ".flows"), "w") as f:
-                f.write(finish(self.run(
-                    ["ovs-ofctl", "-t3", "-OOpenFlow15", "dump-flows",
-                     "unix:%s/%s/br-int.mgmt" % (self.dir, hv)],
-                    check=False)))
+            d = os.path.join(self.dir, hv)
+            pid = self.daemons[hv + "/ovs-vswitchd"].pid
+            appctl = ["ovs-appctl", "-T3", "-t",
+                      "%s/ovs-vswitchd.%d.ctl" % (d, pid)]
+            for what, argv in [
+                    ("flows", ["ovs-ofctl", "-t3", "-OOpenFlow15",
+                               "dump-flows", "unix:" + d + "/br-int.mgmt"]),
+                    ("cache", appctl + ["dpctl/dump-flows", "-m"]),
+                    ("neighbours", appctl + ["tnl/neigh/show"])]:
+                with open(os.path.join(to, "%s.%s" % (hv, what)), "w") as f:
+                    f.write(finish(self.run(argv, check=False)))
 
     def stop(self):
         if self.traffic:

@@ -17,7 +17,7 @@ import time
 
 MAGIC = b"ovs-nva random move"
 EVERYBODY = 0xffff
-ANNOUNCEMENT = bytes.fromhex("0180c2000001")
+ANNOUNCEMENT = bytes.fromhex("034e5641")
 ETH_P_ALL = 3
 CLONE_NEWNET = 0x40000000
 
@@ -182,7 +182,7 @@ class Traffic(threading.Thread):
     def tunnelled(self, data):
         key = self.find_key(data)
         # Behind 50 bytes of Ethernet, IPv4, UDP and Geneve.
-        if key is None or key[1] == EVERYBODY or data[50:56] == ANNOUNCEMENT:
+        if key is None or key[1] == EVERYBODY or data[50:54] == ANNOUNCEMENT:
             return
         with self.lock:
             n = self.hops[key] = self.hops.get(key, 0) + 1

@@ -11,9 +11,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "csum.h"
 #include "flow.h"
 #include "flow-tables.h"
 #include "gateway.h"
+#include "ila.h"
 #include "mcast.h"
 #include "openvswitch/dynamic-string.h"
 #include "openvswitch/types.h"
@@ -42,6 +44,9 @@ print_list(const char *title, struct flow_list *fl)
     size_t j;
 
     printf("%s\n", title);
+    if (!fl) {
+        return;
+    }
     if (fl->meter.id) {
         printf("  meter %"PRIu32": %"PRIu32"/s, burst %"PRIu32"\n",
                fl->meter.id, fl->meter.rate, fl->meter.burst);
@@ -105,9 +110,12 @@ print_gateways(struct topology *t, struct vn *vn, struct port *port)
     print_list("gateway-self", pipeline_gateway_self(gw));
     print_list("host", pipeline_host(gw, port));
     print_list("port-local at its gateway",
-               pipeline_port_local(port, u16_to_ofp(10), nve, NULL, false));
+               pipeline_port_local(port, nve, u16_to_ofp(10), NULL, -1,
+                                   false));
     print_list("port-local elsewhere",
-               pipeline_port_local(port, u16_to_ofp(10), other, NULL, false));
+               pipeline_port_local(port, other, u16_to_ofp(10), NULL, -1,
+                                   false));
+    port->gateway = NULL;
     gateway_unlink(gw);
     gateway_free(gw);
     gateway_unlink(red_gw);
@@ -157,8 +165,8 @@ test_pipeline(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
         &v6, hv1, (const struct nve *const []) { hv2 }, 1));
     print_list("group without members", pipeline_group_local(&v6, NULL, 0));
     print_list("port-remote", pipeline_port_remote(port, hv2, 0));
-    print_list("port-local", pipeline_port_local(port, u16_to_ofp(10), hv1,
-                                                 NULL, false));
+    print_list("port-local", pipeline_port_local(port, hv1, u16_to_ofp(10),
+                                                 NULL, -1, false));
     print_list("arrival",
                pipeline_move_arrival(port, 0x41, u16_to_ofp(10),
                                      PIPELINE_ARRIVAL_PUNTED));
@@ -169,7 +177,7 @@ test_pipeline(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
     print_list("arm at a peer", pipeline_move_arm(port, 0x41, hv2, 0, 0));
     print_list("arm at the old NVE",
                pipeline_move_arm(port, 0x41, hv2, 1, u16_to_ofp(10)));
-    print_list("redirect", pipeline_move_redirect(port, 0x41, hv2, 0,
+    print_list("redirect", pipeline_move_redirect(port, 0x41, hv1, hv2, 0,
                                                   u16_to_ofp(10)));
     print_list("answers",
                pipeline_move_answers(port, 0x41, u16_to_ofp(10), false));
@@ -177,14 +185,52 @@ test_pipeline(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
                pipeline_move_answers(port, 0x41, u16_to_ofp(10), true));
     for (vn->late = 0; vn->late <= VN_LATE_FORWARD; vn->late++) {
         printf("vn->late = %d\n", vn->late);
-        print_list("late", pipeline_late(port, false, hv2, 0));
+        print_list("late", pipeline_late(port, hv1, false, hv2, 0));
         print_list("late at a closed place",
-                   pipeline_late(port, true, hv1, -1));
+                   pipeline_late(port, hv1, true, hv1, -1));
     }
     print_list("uplink", pipeline_uplink(vn, u16_to_ofp(20), 100));
     print_list("untagged uplink", pipeline_uplink(vn, u16_to_ofp(20), 0));
     print_gateways(&t, vn, port);
+    hv1->locator = test_ip("2001:db8:a:1::");
+    hv2->locator = test_ip("2001:db8:a:2::");
+    hv1->host_mac = hv2->host_mac = port->mac;
+    vn->sir = test_ip("fd00::");
+    print_list("nve with a locator",
+               pipeline_nve(hv1, u16_to_ofp(1), u16_to_ofp(2), 1000));
+    print_list("port-remote with a locator",
+               pipeline_port_remote(port, hv2, 0));
+    print_list("port-local with a locator",
+               pipeline_port_local(port, hv1, u16_to_ofp(10), NULL, -1,
+                                   false));
+    print_list("redirect with a locator",
+               pipeline_move_redirect(port, 0x41, hv1, hv2, 0,
+                                      u16_to_ofp(10)));
+    vn->late = VN_LATE_FORWARD;
+    print_list("late with a locator",
+               pipeline_late(port, hv1, false, hv2, 0));
     topology_uninit(&t);
+    return EXIT_SUCCESS;
+}
+
+/* Prints the address in the underlay of SIR address argv[0] at locator
+ * argv[1], and the sums of both, which must be the same. */
+static int
+test_ila(int argc OVS_UNUSED, char *argv[])
+{
+    struct in6_addr sir = test_ip(argv[0]), locator, a;
+    char *error = ila_parse_prefix(argv[1], &locator);
+    char s[INET6_ADDRSTRLEN];
+
+    if (error) {
+        printf("%s %s\n", argv[1], error);
+        free(error);
+        return EXIT_SUCCESS;
+    }
+    a = ila_translate(&sir, &locator);
+    ipv6_string_mapped(s, &a);
+    printf("%s, %04x %04x\n", s, ntohs(csum(&sir, sizeof sir)),
+           ntohs(csum(&a, sizeof a)));
     return EXIT_SUCCESS;
 }
 
@@ -209,6 +255,7 @@ static const struct {
     { "flow-tables", test_flow_tables },
     { "flow-tables-check", test_flow_tables_check },
     { "icmp-error", test_icmp_error },
+    { "ila", test_ila },
     { "mcast", test_mcast },
     { "announcer", test_announcer },
     { "migration", test_migration },

@@ -13,7 +13,9 @@
  *   armed   the move is prepared
  *   half    the new NVE has been told to switch and has not confirmed
  *   cut     all have switched; late packets are redirected
- *   done    the move is over */
+ *   done    the move is over
+ *   ila     it is not on the move, and all NVEs have locators, blue a SIR
+ *           prefix */
 
 #include <config.h>
 
@@ -43,6 +45,7 @@ struct scene {
     struct fake_switch sw[3];
     struct port *vm3;
     struct move *move;
+    bool ila;
 };
 
 static void
@@ -114,6 +117,11 @@ add_nve(struct scene *s, int i)
     nve->encap = i == 1 ? ENCAP_VXLAN : ENCAP_GENEVE;
     nve->geneve_ofport = u16_to_ofp(1);
     nve->vxlan_ofport = u16_to_ofp(2);
+    if (s->ila) {
+        nve->locator = test_ip("2001:db8:a::");
+        nve->locator.s6_addr[7] = i + 1;
+        nve->host_mac = (struct eth_addr) ETH_ADDR_C(02,00,00,00,aa,00);
+    }
     nve->ofsync = ofsync_create(&scene_class, &s->sw[i]);
     fake_switch_init(&s->sw[i]);
     wiring_nve_changed(nve, &config);
@@ -164,6 +172,7 @@ scene_init(struct scene *s)
     blue->vni = 5001;
     blue->responder_rate = 100;
     blue->responder_burst = 20;
+    blue->sir = s->ila ? test_ip("fd00::") : in6addr_any;
     red = topology_add_vn(&s->t, "red", 0x22);
     red->vni = 5002;
     red->flood_unknown = true;
@@ -214,7 +223,7 @@ scene_move(struct scene *s, const char *state)
         .id = 0x41, .port = s->vm3, .new_nve = s->hv[1],
     };
 
-    if (!strcmp(state, "still")) {
+    if (!strcmp(state, "still") || s->ila) {
         return true;
     }
     topology_attach(&s->t, s->hv[1], "vm3", "vm3", u16_to_ofp(11));
@@ -253,6 +262,7 @@ test_trace(int argc, char *argv[])
     if (argc != 3) {
         ovs_fatal(0, "usage: trace STATE PORT MICROFLOW");
     }
+    s.ila = !strcmp(argv[0], "ila");
     scene_init(&s);
     ovs_assert(scene_move(&s, argv[0]));
     port = topology_find_port(&s.t, argv[1]);

@@ -38,7 +38,7 @@ _nva_ctl_values()
     KEY=VALUE)   echo "unknown_unicast=drop unknown_unicast=flood" \
                       "responder_rate= responder_burst= announce_count=" \
                       "multicast=snoop multicast=flood multicast_groups=" \
-                      "late=drop late=icmp-unreachable late=forward late_time=" ;;
+                      "late=drop late=icmp-unreachable late=forward late_time= ila=" ;;
     esac
 }
 

@@ -264,7 +264,7 @@ cmd_vn_list(struct ctl_context *ctx)
 
 enum { OPT_UNKNOWN_UNICAST, OPT_RESPONDER_RATE, OPT_RESPONDER_BURST,
        OPT_MULTICAST, OPT_MULTICAST_GROUPS, OPT_ANNOUNCE_COUNT, OPT_LATE,
-       OPT_LATE_TIME, N_VN_OPTS };
+       OPT_LATE_TIME, OPT_ILA, N_VN_OPTS };
 
 /* The controller takes no more, for the intervals double. */
 #define ANNOUNCE_COUNT_MAX 10
@@ -295,6 +295,24 @@ check_number(struct ctl_context *ctx, const struct nva_ctl_opt *opt,
     return false;
 }
 
+/* What locators take the place of. */
+static bool
+check_sir(struct ctl_context *ctx, const struct nva_ctl_opt *opt)
+{
+    struct nva_ctl_subnet subnet;
+
+    if (!opt->given || !opt->value[0]) {
+        return true;
+    }
+    ctx->error = nva_ctl_addr_parse_subnet(opt->value, &subnet);
+    if (!ctx->error && (subnet.plen != 64
+                        || IN6_IS_ADDR_V4MAPPED(&subnet.ip))) {
+        ctl_error(ctx, "%s=%s: must be an IPv6 prefix of 64 bits, such as "
+                  "2001:db8:0:1::/64", opt->key, opt->value);
+    }
+    return !ctx->error;
+}
+
 static void
 cmd_vn_set_option(struct ctl_context *ctx)
 {
@@ -311,6 +329,7 @@ cmd_vn_set_option(struct ctl_context *ctx)
             "late", "drop,icmp-unreachable,forward", "", false, true
         },
         [OPT_LATE_TIME] = { "late_time", NULL, "", false, true },
+        [OPT_ILA] = { "ila", NULL, "", false, true },
     };
     const struct nvarec_virtual_network *vn;
 
@@ -322,6 +341,7 @@ cmd_vn_set_option(struct ctl_context *ctx)
         || !check_number(ctx, &opts[OPT_MULTICAST_GROUPS], 1, INT_MAX)
         || !check_number(ctx, &opts[OPT_ANNOUNCE_COUNT], 0,
                          ANNOUNCE_COUNT_MAX)
+        || !check_sir(ctx, &opts[OPT_ILA])
         || !check_number(ctx, &opts[OPT_LATE_TIME], 0, LATE_TIME_MAX)) {
         return;
     }
