@@ -67,9 +67,6 @@ struct db_gateway {
     struct uuid *vns;
     size_t n_vns;
     const struct smap *policy;  /* Its numbers as text. */
-    const char *uplink;
-    char **uplink_ips;
-    size_t n_uplink_ips;
     char **next_hops;
     size_t n_next_hops;
     const struct smap *options;

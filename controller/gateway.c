@@ -160,6 +160,17 @@ gateway_reaches(const struct gateway *gw, const struct vn *vn,
     return *other != NULL;
 }
 
+bool
+gateway_has_next_hop(const struct gateway *gw, const struct in6_addr *ip)
+{
+    for (size_t i = 0; i < gw->config->n_next_hops; i++) {
+        if (ipv6_addr_equals(&gw->config->next_hops[i], ip)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Prefixes. */
 
 bool
@@ -198,6 +209,15 @@ prefix_network(const struct gateway_prefix *prefix)
     struct in6_addr mask = ipv6_create_mask(prefix->plen);
 
     return ipv6_addr_bitand(&prefix->ip, &mask);
+}
+
+bool
+gateway_prefix_contains(const struct gateway_prefix *prefix,
+                        const struct in6_addr *ip)
+{
+    const struct gateway_prefix other = { *ip, prefix->plen };
+
+    return !gateway_compare_prefixes(prefix, &other);
 }
 
 void

@@ -8,11 +8,13 @@
  * them, and which of them serves a port.
  *
  * A gateway is an interface of a virtual network (VN) at an NVE that routes:
- * into other VNs that have a gateway at the same NVE, and to the outside by an
- * uplink.  All gateways of a VN have the same MAC and IP addresses, so that a
- * VM sees one router and need not be told when another one serves it.  Which
- * one does is a property of the port and not of the NVE where the port is: it
- * stays the same when the VM moves (C2).
+ * into other VNs that have a gateway at the same NVE.  One of these may be one
+ * LAN with a physical network, by an uplink: the outside.
+ *
+ * All gateways of a VN have the same MAC and IP addresses, so that a VM sees
+ * one router and need not be told when another one serves it.  Which one does
+ * is a property of the port and not of the NVE where the port is: it stays the
+ * same when the VM moves (C2).
  *
  * Part of the topology and with its rules of ownership.  Who needs which flows
  * because of a gateway is decided elsewhere (wiring.h).
@@ -51,6 +53,8 @@ struct gateway_config {
     struct eth_addr mac;
     struct gateway_prefix *ips; /* Its addresses in the VN, one at least. */
     size_t n_ips;
+    struct in6_addr next_hops[2]; /* Routers in the VN; v4-mapped if IPv4. */
+    size_t n_next_hops;
 
     int metric;                 /* The lowest is preferred, */
     struct simap metrics;       /* by ports at the NVE of that name. */
@@ -102,6 +106,13 @@ struct gateway *gateway_nearest(const struct vn *, const struct nve *);
  * same NVE, which is stored into '*other'. */
 bool gateway_reaches(const struct gateway *gw, const struct vn *,
                      struct gateway **other);
+
+/* Returns true if 'gw' has the router 'ip' as next hop. */
+bool gateway_has_next_hop(const struct gateway *gw, const struct in6_addr *ip);
+
+/* Returns true if 'ip' is in the network of 'prefix'. */
+bool gateway_prefix_contains(const struct gateway_prefix *,
+                             const struct in6_addr *ip);
 
 /* Parses 's', ADDRESS/PREFIX.  Returns false if it is none. */
 bool gateway_parse_prefix(const char *s, struct gateway_prefix *);

@@ -76,6 +76,34 @@ parse_ips(const struct db_gateway *row, struct gateway_config *config)
 }
 
 static char *
+parse_next_hops(const struct db_gateway *row, struct gateway_config *config)
+{
+    for (size_t i = 0; i < row->n_next_hops; i++) {
+        const char *s = row->next_hops[i];
+        struct in6_addr *ip = &config->next_hops[config->n_next_hops];
+        bool found = false;
+        ovs_be32 ip4;
+
+        if (ip_parse(s, &ip4)) {
+            *ip = in6_addr_mapped_ipv4(ip4);
+        } else if (!ipv6_parse(s, ip) || IN6_IS_ADDR_V4MAPPED(ip)) {
+            return xasprintf("next_hops: \"%s\" is not an IP address", s);
+        }
+        for (size_t j = 0; j < config->n_ips; j++) {
+            found |= gateway_prefix_contains(&config->ips[j], ip);
+        }
+        if (!found) {
+            return xasprintf("next_hops: %s is in no network of \"ips\"", s);
+        } else if (i && (topology_is_ipv4(ip)
+                         == topology_is_ipv4(&config->next_hops[0]))) {
+            return xstrdup("next_hops: there is more than one of a version");
+        }
+        config->n_next_hops++;
+    }
+    return NULL;
+}
+
+static char *
 parse_mac(const char *s, struct eth_addr *mac)
 {
     if (!eth_addr_from_string(s, mac) || eth_addr_is_multicast(*mac)
@@ -168,10 +196,6 @@ parse_row(const struct db_gateway *row, struct gateway_config *config)
     for (size_t i = 0; i < row->n_vns; i++) {
         config->vns[config->n_vns++] = cookie_id_from_uuid(&row->vns[i]);
     }
-    if (row->uplink[0] || row->n_uplink_ips || row->n_next_hops) {
-        return xstrdup("uplink: gateways have no uplinks yet; leave the "
-                       "columns empty");
-    }
     if (row->metric < 0 || row->metric > INT_MAX) {
         return xasprintf("metric: %"PRId64" is not from 0 to %d", row->metric,
                          INT_MAX);
@@ -179,6 +203,9 @@ parse_row(const struct db_gateway *row, struct gateway_config *config)
     error = parse_mac(row->mac, &config->mac);
     if (!error) {
         error = parse_ips(row, config);
+    }
+    if (!error) {
+        error = parse_next_hops(row, config);
     }
     if (!error) {
         error = parse_policy(row->policy, config);

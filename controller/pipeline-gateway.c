@@ -131,16 +131,20 @@ add(struct builder *b, enum flow_table table, int priority, const char *match,
     ds_destroy(&a);
 }
 
-/* What is for the gateway's own addresses is not routed, nor is what has a
- * source that is valid on its link only (RFC 4291 section 2.5.6, RFC 3927
- * section 2.7); what it answers is in pipeline_gateway_self().  The rest loses
- * a hop and goes on. */
+/* What is for the gateway's own addresses is not routed, nor is what has an
+ * address that is valid on its link only (RFC 4291 section 2.5.6, RFC 3927
+ * section 2.7) or is that of no host (RFC 1812 section 5.3.7); what it answers
+ * is in pipeline_gateway_self().  The rest loses a hop and goes on. */
 static void
 add_router(struct builder *b)
 {
     static const char *const families[] = { "ip", "ipv6" };
     static const char *const local[] = {
-        "ip,nw_src=169.254.0.0/16", "ipv6,ipv6_src=fe80::/10"
+        "ip,nw_src=169.254.0.0/16", "ip,nw_dst=169.254.0.0/16",
+        "ipv6,ipv6_src=fe80::/10", "ipv6,ipv6_dst=fe80::/10",
+        "ip,nw_dst=0.0.0.0/8", "ip,nw_dst=127.0.0.0/8",
+        "ip,nw_dst=224.0.0.0/3",
+        "ipv6,ipv6_dst=ff00::/8",
     };
     struct ds a = DS_EMPTY_INITIALIZER;
 
@@ -234,6 +238,24 @@ compare_vns(const void *a_, const void *b_)
     return strcmp((*a)->vn->name, (*b)->vn->name);
 }
 
+/* Adds default routes by the next hops of 'other'. */
+static void
+add_default_routes(struct builder *b, struct routes *routes,
+                   const struct gateway *other, const char *actions)
+{
+    static const struct gateway_prefix any[] = {
+        { IN6ADDR_ANY_INIT, 0 },
+        { { { { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 0, 0, 0, 0 } } },
+          96 },
+    };
+
+    for (size_t i = 0; i < other->config->n_next_hops; i++) {
+        add_route(b, routes,
+                  &any[topology_is_ipv4(&other->config->next_hops[i])],
+                  actions);
+    }
+}
+
 /* Its own VN comes first, then others in the order of their names, if several
  * have the same prefix. */
 static void
@@ -268,6 +290,7 @@ add_routes(struct builder *b)
         for (size_t j = 0; j < others[i]->config->n_ips; j++) {
             add_route(b, &routes, &others[i]->config->ips[j], ds_cstr(&a));
         }
+        add_default_routes(b, &routes, others[i], ds_cstr(&a));
     }
     free(others);
     free(routes.prefixes);
@@ -276,6 +299,24 @@ add_routes(struct builder *b)
     /* Nowhere to go, and nobody there; counted. */
     add(b, FLOW_TABLE_ROUTE, FLOW_PRIO_DEFAULT, "", "drop");
     add(b, FLOW_TABLE_HOST, FLOW_PRIO_DEFAULT, "", "drop");
+}
+
+/* Hosts in the physical network that is one LAN with the VN (A9) may send to
+ * the gateway, and it to them. */
+static void
+add_uplink(struct builder *b)
+{
+    struct ds m = DS_EMPTY_INITIALIZER;
+
+    if (topology_find_uplink(b->gw->nve, b->gw->vn)) {
+        add(b, FLOW_TABLE_GATEWAY, FLOW_PRIO_LOW,
+            fmt(&m, REG_ORIGIN"=%d", FLOW_FROM_UPLINK), "resubmit(,%d)",
+            FLOW_TABLE_ROUTER);
+        add(b, FLOW_TABLE_OUTPUT, FLOW_PRIO_NORMAL,
+            fmt(&m, REG_PLACE"=%d,"REG_ORIGIN"=%d", FLOW_PLACE_UNKNOWN,
+                FLOW_ROUTED), "resubmit(,%d)", FLOW_TABLE_UPLINK);
+    }
+    ds_destroy(&m);
 }
 
 struct flow_list *
@@ -294,6 +335,7 @@ pipeline_gateway(const struct gateway *gw)
         fmt(&m, REG_ORIGIN"=%d", FLOW_FROM_TUNNEL), "resubmit(,%d)",
         FLOW_TABLE_ROUTER);
     ds_destroy(&m);
+    add_uplink(&b);
     add_router(&b);
     add_policy(&b, FLOW_TABLE_POLICY_OUT, "dst", FLOW_TABLE_ROUTE);
     add_routes(&b);
@@ -355,6 +397,33 @@ add_exceeded(struct builder *b, const char *family)
     ds_destroy(&m);
 }
 
+/* Answers to ARP and ND from the physical network.  What came with a tag must
+ * go back with it. */
+static void
+add_uplink_answers(struct builder *b, const struct in6_addr *ip)
+{
+    const struct uplink *uplink = topology_find_uplink(b->gw->nve, b->gw->vn);
+    struct ds m = DS_EMPTY_INITIALIZER;
+    struct ds a = DS_EMPTY_INITIALIZER;
+
+    if (!uplink) {
+        return;
+    }
+    fmt(&m, REG_PLACE"=%d,%s=", FLOW_PLACE_UNKNOWN,
+        topology_is_ipv4(ip) ? "arp,arp_op=1,arp_tpa"
+        : "icmp6,icmp_type=135,icmp_code=0,nd_target");
+    ipv6_format_mapped(ip, &m);
+    if (uplink->vlan) {
+        fmt(&a, "push_vlan:0x8100,set_field:%d->vlan_vid,",
+            0x1000 | uplink->vlan);
+    }
+    add(b, FLOW_TABLE_UPLINK_IN, FLOW_PRIO_OVERRIDE, ds_cstr(&m),
+        "meter:%"PRIu32",%sresubmit(,%d)", b->fl->meter.id, ds_cstr(&a),
+        FLOW_TABLE_RESPONDER);
+    ds_destroy(&m);
+    ds_destroy(&a);
+}
+
 struct flow_list *
 pipeline_gateway_self(const struct gateway *gw)
 {
@@ -371,12 +440,26 @@ pipeline_gateway_self(const struct gateway *gw)
         bool is_ipv4 = topology_is_ipv4(&gw->config->ips[i].ip);
 
         add_echo(&b, &gw->config->ips[i].ip);
+        add_uplink_answers(&b, &gw->config->ips[i].ip);
         if (!routes[is_ipv4]) {
             routes[is_ipv4] = true;
             add_exceeded(&b, is_ipv4 ? "ip" : "ipv6");
         }
     }
     return flow_list_finish(b.fl);
+}
+
+/* Adds that what matches 'match' in the VN goes to 'port'. */
+static void
+add_host(struct builder *b, const struct port *port, int priority,
+         const char *match)
+{
+    add(b, FLOW_TABLE_HOST, priority, match,
+        "set_field:"ETH_ADDR_FMT"->eth_src,"
+        "set_field:"ETH_ADDR_FMT"->eth_dst,"
+        "set_field:%d->"REG_ORIGIN",resubmit(,%d),resubmit(,%d)",
+        ETH_ADDR_ARGS(b->gw->config->mac), ETH_ADDR_ARGS(port->mac),
+        FLOW_ROUTED, FLOW_TABLE_MAPPING, FLOW_TABLE_OUTPUT);
 }
 
 struct flow_list *
@@ -393,12 +476,11 @@ pipeline_host(const struct gateway *gw, const struct port *port)
         struct ds m = DS_EMPTY_INITIALIZER;
 
         gateway_put_match(&m, &host, "dst");
-        add(&b, FLOW_TABLE_HOST, FLOW_PRIO_NORMAL, ds_cstr(&m),
-            "set_field:"ETH_ADDR_FMT"->eth_src,"
-            "set_field:"ETH_ADDR_FMT"->eth_dst,"
-            "set_field:%d->"REG_ORIGIN",resubmit(,%d),resubmit(,%d)",
-            ETH_ADDR_ARGS(gw->config->mac), ETH_ADDR_ARGS(port->mac),
-            FLOW_ROUTED, FLOW_TABLE_MAPPING, FLOW_TABLE_OUTPUT);
+        add_host(&b, port, FLOW_PRIO_NORMAL, ds_cstr(&m));
+        if (gateway_has_next_hop(gw, &port->ips[i])) {
+            add_host(&b, port, FLOW_PRIO_LOW,
+                     topology_is_ipv4(&port->ips[i]) ? "ip" : "ipv6");
+        }
         ds_destroy(&m);
     }
     return flow_list_finish(b.fl);

@@ -139,6 +139,16 @@ wiring_gateways_moved__(struct topology *t, const struct nve *nve)
 }
 
 void
+wiring_gateway_uplinks_changed__(const struct nve *nve)
+{
+    const struct gateway *gw;
+
+    LIST_FOR_EACH (gw, nve_node, &nve->gateways) {
+        set_gateway(gw);
+    }
+}
+
+void
 wiring_vn_gateways_changed__(struct topology *t, struct vn *vn)
 {
     struct gateway *gw;

@@ -43,6 +43,9 @@ void wiring_remove_hosts__(const struct port *);
  */
 void wiring_gateways_moved__(struct topology *, const struct nve *);
 
+/* An uplink of 'nve' has come or gone. */
+void wiring_gateway_uplinks_changed__(const struct nve *);
+
 /* All gateways of the VN changed with it. */
 void wiring_vn_gateways_changed__(struct topology *, struct vn *);
 

@@ -481,6 +481,7 @@ wiring_uplinks_changed(struct nve *nve)
         wiring_set_unit__(nve, COOKIE_UPLINK, m->vn->id,
                           uplink_list(nve, m->vn));
     }
+    wiring_gateway_uplinks_changed__(nve);
 }
 
 /* Late packets. */

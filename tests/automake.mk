@@ -71,6 +71,7 @@ TESTSUITE_AT = \
 	tests/system-evacuate.at \
 	tests/system-failure.at \
 	tests/system-gateway.at \
+	tests/system-gateway-move.at \
 	tests/system-guest.at \
 	tests/system-ila.at \
 	tests/system-kinds.at \

@@ -24,6 +24,7 @@ create_config(const struct topology *t, const struct vn *own)
 {
     struct gateway_config *config = xzalloc(sizeof *config);
     char *ip = xasprintf("172.16.%u.254", own->vni % 250);
+    const struct port *port;
     const struct vn *vn;
 
     config->mac = (struct eth_addr) ETH_ADDR_C(02,00,00,00,01,00);
@@ -38,6 +39,11 @@ create_config(const struct topology *t, const struct vn *own)
         if (vn != own) {
             config->vns[config->n_vns++] = vn->id;
         }
+    }
+    /* Some port is the router. */
+    HMAP_FOR_EACH (port, vn_node, &own->ports) {
+        config->next_hops[0] = port->ips[0];
+        config->n_next_hops = 1;
     }
     free(ip);
     return config;

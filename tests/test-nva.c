@@ -73,6 +73,28 @@ print_list(const char *title, struct flow_list *fl)
     flow_list_unref(fl);
 }
 
+/* Prints what changes when VN red is the outside: 'gw' leads there, 'red_gw'
+ * is there, and "router" is the next hop. */
+static void
+print_outside(struct topology *t, const struct gateway *gw,
+              const struct gateway *red_gw, struct gateway_config *red_config)
+{
+    struct port *router = topology_add_port(t, "router", 0x32, red_gw->vn);
+    struct in6_addr ip = test_ip("10.0.1.9");
+
+    router->mac = (struct eth_addr) ETH_ADDR_C(02,00,00,00,00,09);
+    router->ips = xmemdup(&ip, sizeof ip);
+    router->n_ips = 1;
+    red_config->next_hops[red_config->n_next_hops++] = ip;
+    topology_add_uplink(red_gw->nve, "red", "up0", u16_to_ofp(20), 100);
+    print_list("gateway to the outside", pipeline_gateway(gw));
+    print_list("gateway outside", pipeline_gateway(red_gw));
+    print_list("gateway-self outside", pipeline_gateway_self(red_gw));
+    print_list("next hop", pipeline_host(red_gw, router));
+    topology_clear_uplinks(red_gw->nve);
+    topology_remove_port(t, router);
+}
+
 /* Prints what gateways of 'vn' and of another VN at "hv1" need, and where
  * 'port' is what a port there and elsewhere does. */
 static void
@@ -116,6 +138,7 @@ print_gateways(struct topology *t, struct vn *vn, struct port *port)
                pipeline_port_local(port, other, u16_to_ofp(10), NULL, -1,
                                    false));
     port->gateway = NULL;
+    print_outside(t, gw, red_gw, &red_config);
     gateway_unlink(gw);
     gateway_free(gw);
     gateway_unlink(red_gw);

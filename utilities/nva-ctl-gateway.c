@@ -47,7 +47,9 @@ get_gateway(struct ctl_context *ctx, const char *name)
 
 /* gw-add */
 
-enum { OPT_METRIC, OPT_VNS, OPT_POLICY, OPT_RATE, N_GW_OPTS };
+enum {
+    OPT_METRIC, OPT_VNS, OPT_POLICY, OPT_RATE, OPT_NEXT_HOP, N_GW_OPTS
+};
 
 /* What gw-add wants a gateway to be. */
 struct wanted {
@@ -58,6 +60,7 @@ struct wanted {
     struct nvarec_virtual_network **vns;
     size_t n_vns;
     struct svec policy;
+    struct svec next_hops;
     struct nva_ctl_opt opts[N_GW_OPTS];
 };
 
@@ -265,6 +268,63 @@ parse_policy(struct ctl_context *ctx, const char *arg, struct wanted *w)
     return !ctx->error;
 }
 
+/* Returns true if 'ip' is in the network of one of the gateway's own. */
+static bool
+is_neighbor(const struct wanted *w, const struct in6_addr *ip)
+{
+    for (size_t i = 0; i < w->ips.n; i++) {
+        struct nva_ctl_subnet subnet = { .plen = 0 };
+        char *error = ipv6_parse_cidr(w->ips.names[i], &subnet.ip,
+                                      &subnet.plen);
+        struct in6_addr mask;
+
+        if (error) {
+            ovs_be32 ip4;
+
+            free(error);
+            free(ip_parse_cidr(w->ips.names[i], &ip4, &subnet.plen));
+            subnet.ip = in6_addr_mapped_ipv4(ip4);
+            subnet.plen += 96;
+        }
+        mask = ipv6_create_mask(subnet.plen);
+        subnet.ip = ipv6_addr_bitand(&subnet.ip, &mask);
+        if (nva_ctl_addr_subnet_contains(&subnet, ip)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Parses a comma-separated list of routers' addresses. */
+static bool
+parse_next_hops(struct ctl_context *ctx, const char *arg, struct wanted *w)
+{
+    char *copy = xstrdup(arg), *save_ptr = NULL;
+    bool seen[2] = { false, false };
+
+    for (char *s = strtok_r(copy, ",", &save_ptr); s && !ctx->error;
+         s = strtok_r(NULL, ",", &save_ptr)) {
+        struct in6_addr ip;
+
+        ctx->error = nva_ctl_addr_parse_ip(s, "next hop", &ip);
+        if (ctx->error) {
+            break;
+        }
+        if (!is_neighbor(w, &ip)) {
+            ctl_error(ctx, "next hop %s is in no network of the gateway; give "
+                      "the address of a router in VN %s", s, w->vn->name);
+        } else if (seen[!!IN6_IS_ADDR_V4MAPPED(&ip)]) {
+            ctl_error(ctx, "next-hop=%s: give one address of each version at "
+                      "most", arg);
+        } else {
+            seen[!!IN6_IS_ADDR_V4MAPPED(&ip)] = true;
+            svec_add_nocopy(&w->next_hops, nva_ctl_addr_format_ip(&ip));
+        }
+    }
+    free(copy);
+    return !ctx->error;
+}
+
 /* Checks against the other gateways of the VN. */
 static bool
 check_others(struct ctl_context *ctx, const struct wanted *w, const char *nve)
@@ -320,6 +380,7 @@ parse_wanted(struct ctl_context *ctx, struct wanted *w)
             && parse_number(ctx, &w->opts[OPT_RATE], &w->rate)
             && parse_vns(ctx, w->opts[OPT_VNS].value, w)
             && parse_policy(ctx, w->opts[OPT_POLICY].value, w)
+            && parse_next_hops(ctx, w->opts[OPT_NEXT_HOP].value, w)
             && check_others(ctx, w, ctx->argv[3]));
 }
 
@@ -336,6 +397,8 @@ insert_gateway(struct ctl_context *ctx, const struct wanted *w)
     nvarec_gateway_set_ips(gw, (const char **) w->ips.names, w->ips.n);
     nvarec_gateway_set_metric(gw, w->metric);
     nvarec_gateway_set_vns(gw, w->vns, w->n_vns);
+    nvarec_gateway_set_next_hops(gw, (const char **) w->next_hops.names,
+                                 w->next_hops.n);
     for (size_t i = 0; i < w->policy.n; i++) {
         numbers[i] = i + 1;
     }
@@ -356,11 +419,13 @@ cmd_gw_add(struct ctl_context *ctx)
     struct wanted w = {
         .ips = SVEC_EMPTY_INITIALIZER,
         .policy = SVEC_EMPTY_INITIALIZER,
+        .next_hops = SVEC_EMPTY_INITIALIZER,
         .opts = {
             [OPT_METRIC] = { "metric", NULL, "0", false, false },
             [OPT_VNS] = { "vns", NULL, "", false, false },
             [OPT_POLICY] = { "policy", NULL, "", false, false },
             [OPT_RATE] = { "rate", NULL, "0", false, false },
+            [OPT_NEXT_HOP] = { "next-hop", NULL, "", false, false },
         },
     };
 
@@ -386,6 +451,7 @@ cmd_gw_add(struct ctl_context *ctx)
     free(w.vns);
     svec_destroy(&w.ips);
     svec_destroy(&w.policy);
+    svec_destroy(&w.next_hops);
 }
 
 /* gw-del */
@@ -543,7 +609,7 @@ cmd_gw_list(struct ctl_context *ctx)
 const struct ctl_command_syntax nva_ctl_gateway_commands[] = {
     {"gw-add", 5, INT_MAX,
      "NAME VN NVE MAC IP... [metric=METRIC] [vns=VNS] [policy=POLICY] "
-     "[rate=RATE]",
+     "[rate=RATE] [next-hop=IP]",
      pre_gw_add, cmd_gw_add, NULL, "--may-exist", RW},
     {"gw-del", 1, INT_MAX, "GATEWAY...", pre_gateway, cmd_gw_del, NULL,
      "--if-exists", RW},

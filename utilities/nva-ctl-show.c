@@ -122,6 +122,7 @@ show_gateway(struct ds *s, const struct nvarec_gateway *gw)
     for (size_t i = 0; i < gw->n_vns; i++) {
         put_field(s, 2, "Routes to VN", gw->vns[i]->name);
     }
+    put_set_field(s, 2, "Next hops", gw->next_hops, gw->n_next_hops);
     for (size_t i = 0; i < gw->n_policy; i++) {
         char *number = xasprintf("Rule %"PRId64, gw->key_policy[i]);
 

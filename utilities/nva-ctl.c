@@ -115,7 +115,8 @@ Port commands:\n\
 \n\
 Gateway commands:\n\
   gw-add NAME VN NVE MAC IP... [metric=METRIC] [vns=VN,VN]\n\
-      [policy=allow:SUBNET,deny:SUBNET] [rate=RATE]\n\
+      [policy=allow:SUBNET,deny:SUBNET] [rate=RATE] [next-hop=IP]\n\
+                              add a gateway of a VN at an NVE\n\
   gw-del GATEWAY...           delete gateways\n\
   gw-list [VN]                list gateways and how many ports they serve\n\
   gw-relocate PORT GATEWAY    have another gateway serve a port\n\
