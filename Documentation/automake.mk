@@ -5,3 +5,8 @@ dist_doc_DATA += \
 	Documentation/topics/moving.rst \
 	Documentation/topics/performance.rst \
 	Documentation/topics/pipeline.rst
+
+# Of the run that performance.rst shows.
+EXTRA_DIST += \
+	Documentation/topics/bench-compare.json \
+	Documentation/topics/bench-compare.svg

@@ -82,6 +82,7 @@ controller_libnva_a_SOURCES = \
 	controller/ofsync-dump.c \
 	controller/ofsync-private.h \
 	controller/ofsync-stage.c \
+	controller/ofsync-writer.c \
 	controller/ofsync.c \
 	controller/ofsync.h \
 	controller/ovsdb-replica.c \

@@ -13,8 +13,9 @@
  * two lists.
  *
  * Flows are written in the syntax of ovs-ofctl(8), which is what an operator
- * sees of them, and kept as libopenvswitch decodes them from the wire, so that
- * they compare equal to what a switch reports.
+ * sees of them, and kept as libopenvswitch encodes them for the wire, without
+ * what is the same in all of them: one block of bytes for a list, some 100 for
+ * each flow.  Two flows are the same if these bytes are.
  *
  * Thread-safety: none; use from one thread. */
 
@@ -23,22 +24,25 @@
 #include <stdint.h>
 #include "flow-tables.h"
 #include "openvswitch/compiler.h"
-#include "openvswitch/match.h"
+#include "openvswitch/types.h"
 
 struct ds;
+struct flow;
+struct flow_builder;
+struct match;
 struct ofpbuf;
-struct ofpact;
+struct ofputil_flow_mod;
 struct ofputil_flow_stats;
 
+/* One flow.  'body' belongs to somebody else. */
 struct flow_entry {
     uint64_t cookie;
-    uint8_t table;
-    uint16_t priority;
     uint32_t hash;              /* Of table, priority and match. */
-    struct minimatch match;
-    struct ofpact *ofpacts;
-    size_t ofpacts_len;
-    struct ofpbuf *add;         /* Encoded OFPFC_ADD flow mod. */
+    uint16_t priority;
+    uint8_t table;
+    uint16_t match_len;         /* Bytes of OXM fields at 'body' ... */
+    uint16_t rest_len;          /* ... and of instructions after them. */
+    const uint8_t *body;
 };
 
 /* A rate limit in packets per second.  'id' 0 is no meter. */
@@ -51,8 +55,12 @@ struct flow_meter {
 struct flow_list {
     unsigned int n_refs;
     struct flow_meter meter;    /* The meter that the flows need, if any. */
-    struct flow_entry *flows;         /* Sorted by hash once finished. */
-    size_t n, allocated;
+    uint32_t n;                 /* Number of flows. */
+
+    /* The rest is for flow-list.c only. */
+    uint32_t size;              /* Bytes at 'data'. */
+    uint8_t *data;              /* Null if there are none. */
+    struct flow_builder *builder; /* Until flow_list_finish(). */
 };
 
 /* Makes an empty list with one reference, which the caller owns. */
@@ -71,6 +79,11 @@ struct flow_list *flow_list_finish(struct flow_list *);
 struct flow_list *flow_list_ref(const struct flow_list *);
 void flow_list_unref(struct flow_list *);
 
+/* Returns the flows of a finished list as an array with 'n' elements, in the
+ * order of their hashes.  The caller must free it, as one block; it is valid
+ * as long as the list is. */
+struct flow_entry *flow_list_expand(const struct flow_list *);
+
 /* Calls 'cb' for each flow that is in 'old' only ('add' false) or that is new
  * or different in 'new' ('add' true).  Either list may be null, for empty. */
 typedef void flow_list_diff_cb(const struct flow_entry *, bool add, void *aux);
@@ -80,28 +93,47 @@ void flow_list_diff(const struct flow_list *old, const struct flow_list *new,
 /* Returns true if both hold the same flows and the same meter. */
 bool flow_list_equal(const struct flow_list *, const struct flow_list *);
 
-/* Returns true if 'fs', as reported by a switch, is 'entry': the same match,
- * with the same actions and cookie if 'exact'. */
-bool flow_entry_matches(const struct flow_entry *,
-                        const struct ofputil_flow_stats *,
-                        bool exact);
+/* Makes 'fe' the flow that 'fm' adds.  'buf', which the caller has
+ * initialized, is emptied and holds what 'fe' points to. */
+void flow_entry_from_flow_mod(struct flow_entry *fe, struct ofpbuf *buf,
+                              const struct ofputil_flow_mod *fm);
 
-/* Hashes as 'struct flow_entry' does. */
-uint32_t flow_entry_hash(uint8_t table, uint16_t priority,
-                         const struct minimatch *);
+/* The same for the flow that a switch reports. */
+void flow_entry_from_stats(struct flow_entry *fe, struct ofpbuf *buf,
+                           const struct ofputil_flow_stats *fs);
 
-/* Encodes a flow mod that deletes exactly that.  The caller owns it. */
-struct ofpbuf *flow_entry_encode_delete(const struct flow_entry *);
+/* Returns a copy of 'fe' with all that it points to, one block, which the
+ * caller must free. */
+struct flow_entry *flow_entry_clone(const struct flow_entry *fe);
 
-/* Encodes a flow mod that deletes all flows with 'cookie', in 'table' or, if
- * that is 255, in all tables.  The caller owns it. */
-struct ofpbuf *flow_entry_encode_delete_cookie(uint64_t cookie, uint8_t table);
+/* Returns true if 'a' and 'b' have the same table, priority and match, */
+bool flow_entry_same_rule(const struct flow_entry *a,
+                          const struct flow_entry *b);
 
-/* Encodes a flow mod that deletes the flow that 'fs' reports. */
-struct ofpbuf *flow_entry_encode_delete_stats(
-    const struct ofputil_flow_stats *);
+/* and the same cookie and actions, too. */
+bool flow_entry_equal(const struct flow_entry *a, const struct flow_entry *b);
 
-/* Appends the flow in ovs-ofctl syntax, with the table by name. */
+/* Decodes the match and appends the actions to 'ofpacts'. */
+void flow_entry_decode(const struct flow_entry *, struct match *,
+                       struct ofpbuf *ofpacts);
+
+/* Returns true if a packet with 'flow' matches. */
+bool flow_entry_matches(const struct flow_entry *, const struct flow *flow);
+
+/* Appends a flow mod with transaction id 'xid' to 'msg' that adds the flow, or
+ * that deletes exactly it. */
+void flow_entry_put_add(const struct flow_entry *, ovs_be32 xid,
+                        struct ofpbuf *msg);
+void flow_entry_put_delete(const struct flow_entry *, ovs_be32 xid,
+                           struct ofpbuf *msg);
+
+/* Appends one that deletes all flows with 'cookie', in 'table' or, if that is
+ * 255, in all tables. */
+void flow_entry_put_delete_cookie(uint64_t cookie, uint8_t table,
+                                  ovs_be32 xid, struct ofpbuf *msg);
+
+/* Append the flow in ovs-ofctl syntax, with the table by name. */
 void flow_entry_format(const struct flow_entry *, struct ds *);
+void flow_mod_format(const struct ofputil_flow_mod *, struct ds *);
 
 #endif /* flow-list.h */

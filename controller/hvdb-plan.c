@@ -247,7 +247,7 @@ plan_protocols(struct plan *p)
     op = plan_op(p, "wait", HVDB_T_BRIDGE);
     row = json_object_create();
     json_object_put(row, "protocols",
-                    json_clone(br->data[HVDB_BRIDGE_PROTOCOLS]));
+                    ovsdb_row_to_json(br, HVDB_BRIDGE_PROTOCOLS));
     json_object_put(op, "timeout", json_integer_create(0));
     json_object_put(op, "where", where_bridge(p));
     json_object_put(op, "columns",

@@ -334,13 +334,10 @@ update_string(struct hvdb_view *view, char **s, const char *value)
 static void
 update_external_ids(struct hvdb_view *view, const struct ovsdb_row *ovs)
 {
-    size_t n = ovs ? ovsdb_row_count(ovs, HVDB_OVS_EXTERNAL_IDS) : 0;
     struct smap ids = SMAP_INITIALIZER(&ids);
 
-    for (size_t i = 0; i < n; i++) {
-        smap_replace(&ids, ovsdb_row_get_string(ovs, HVDB_OVS_EXTERNAL_IDS, i),
-                     ovsdb_row_get_value_string(ovs, HVDB_OVS_EXTERNAL_IDS,
-                                                i));
+    if (ovs) {
+        ovsdb_row_get_map(ovs, HVDB_OVS_EXTERNAL_IDS, &ids);
     }
     if (!smap_equal(&ids, &view->external_ids)) {
         hmap_swap(&ids.map, &view->external_ids.map);

@@ -65,7 +65,9 @@ struct hvdb {
     bool settled;
     bool updated;               /* An update since the transaction was sent? */
     struct json *txn_id;        /* Outstanding "transact" request, or null. */
-    struct json *last_txn;      /* Its or the last one's parameters. */
+    uint32_t last_txn;          /* Hash of its or the last one's parameters,
+                                 * 0 if there is none. */
+    size_t last_n_ops;          /* How many operations it has. */
     char *last_what;            /* The same in words. */
     int wait_ms;                /* Nonzero: do not write for so long. */
     long long int wait_until;   /* Same, in absolute time; 0 if unknown yet. */
@@ -272,6 +274,13 @@ hvdb_wait(struct hvdb *hvdb, int ms, bool for_change)
     hvdb->wait_for_change = for_change;
 }
 
+/* Returns what tells transactions from each other. */
+static uint32_t
+hash_txn(const struct json *txn)
+{
+    return MAX(1, json_hash(txn, 0));
+}
+
 static void
 send_transaction(struct hvdb *hvdb, struct json *txn, char *what)
 {
@@ -281,8 +290,8 @@ send_transaction(struct hvdb *hvdb, struct json *txn, char *what)
     }
     free(hvdb->last_what);
     hvdb->last_what = what;
-    json_destroy(hvdb->last_txn);
-    hvdb->last_txn = json_clone(txn);
+    hvdb->last_txn = hash_txn(txn);
+    hvdb->last_n_ops = json_array(txn)->n - 1;
     hvdb->settled = false;
     hvdb->updated = false;
     loop_conn_send_json(hvdb->conn,
@@ -312,7 +321,7 @@ hvdb_write(struct hvdb *hvdb, bool again)
     hvdb->wait_ms = 0;
     if (!txn) {
         hvdb->settled = hvdb_view_find_ovs(&hvdb->view) != NULL;
-    } else if (!again && hvdb->last_txn && json_equal(txn, hvdb->last_txn)) {
+    } else if (!again && hvdb->last_txn == hash_txn(txn)) {
         hvdb_wait(hvdb, hvdb->settled ? RETRY_SOON_MS : RETRY_MS, false);
         json_destroy(txn);
     } else {
@@ -390,7 +399,6 @@ process_refusal(struct hvdb *hvdb, const char *why)
 static void
 process_txn_reply(struct hvdb *hvdb, const struct jsonrpc_msg *msg)
 {
-    size_t n_ops = json_array(hvdb->last_txn)->n - 1;
     char *error = NULL;
 
     json_destroy(hvdb->txn_id);
@@ -398,7 +406,7 @@ process_txn_reply(struct hvdb *hvdb, const struct jsonrpc_msg *msg)
     if (msg->type == JSONRPC_ERROR) {
         error = json_to_string(msg->error, 0);
         process_refusal(hvdb, error);
-    } else if (!parse_results(msg->result, n_ops, &error)) {
+    } else if (!parse_results(msg->result, hvdb->last_n_ops, &error)) {
         hvdb_reset(hvdb, xstrdup("malformed reply to transact"));
     } else if (error && strncmp(error, "timed out", 9)) {
         process_refusal(hvdb, error);
@@ -465,8 +473,8 @@ process_disconnected(struct hvdb *hvdb, const char *reason)
 {
     json_destroy(hvdb->monitor_id);
     json_destroy(hvdb->txn_id);
-    json_destroy(hvdb->last_txn);
-    hvdb->monitor_id = hvdb->txn_id = hvdb->last_txn = NULL;
+    hvdb->monitor_id = hvdb->txn_id = NULL;
+    hvdb->last_txn = 0;
     hvdb->wait_ms = 0;
     hvdb->settled = false;
     hvdb->state = HVDB_DOWN;
@@ -484,8 +492,7 @@ hvdb_apply_wanted(struct hvdb *hvdb)
     hvdb->view.dirty = true;
     hvdb->settled = false;
     hvdb->wait_ms = 0;
-    json_destroy(hvdb->last_txn);
-    hvdb->last_txn = NULL;
+    hvdb->last_txn = 0;
 }
 
 /* Does what callbacks asked for, then writes. */
@@ -605,7 +612,6 @@ hvdb_destroy(struct hvdb *hvdb)
     wanted_destroy(hvdb->wanted);
     json_destroy(hvdb->monitor_id);
     json_destroy(hvdb->txn_id);
-    json_destroy(hvdb->last_txn);
     free(hvdb->last_what);
     free(hvdb->name);
     free(hvdb);

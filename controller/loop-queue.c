@@ -191,12 +191,18 @@ void
 loop_conn_send_ofp(struct loop_conn *conn, struct ofpbuf *msg)
 {
     ovs_assert(conn->protocol == LOOP_OPENFLOW && msg->size <= UINT16_MAX);
-    if (!conn->session) {
-        ofpbuf_delete(msg);
-        return;
-    }
     ofpmsg_update_length(msg);
-    conn_send(conn, msg);
+    loop_conn_send_ofps(conn, msg);
+}
+
+void
+loop_conn_send_ofps(struct loop_conn *conn, struct ofpbuf *msgs)
+{
+    if (conn->session) {
+        conn_send(conn, msgs);
+    } else {
+        ofpbuf_delete(msgs);
+    }
 }
 
 void

@@ -95,6 +95,10 @@ char *loop_listen(struct loop *, const char *target, enum loop_protocol);
 void loop_conn_send_ofp(struct loop_conn *, struct ofpbuf *);
 void loop_conn_send_json(struct loop_conn *, struct jsonrpc_msg *);
 
+/* The same for one or more OpenFlow messages, with their lengths set, in one
+ * buffer. */
+void loop_conn_send_ofps(struct loop_conn *, struct ofpbuf *);
+
 /* Drops the connection because of 'reason'; LOOP_DISCONNECTED follows and an
  * active connection is tried again with back-off. */
 void loop_conn_reset(struct loop_conn *, const char *reason);

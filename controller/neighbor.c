@@ -13,15 +13,15 @@
 #include "flow-tables.h"
 #include "hash.h"
 #include "openflow/openflow.h"
-#include "openvswitch/dynamic-string.h"
 #include "openvswitch/hmap.h"
 #include "openvswitch/list.h"
+#include "openvswitch/meta-flow.h"
+#include "openvswitch/ofp-actions.h"
 #include "openvswitch/ofpbuf.h"
 #include "openvswitch/vlog.h"
 #include "packet-out.h"
 #include "packets.h"
 #include "topology.h"
-#include "unaligned.h"
 #include "util.h"
 
 VLOG_DEFINE_THIS_MODULE(neighbor);
@@ -31,6 +31,17 @@ COVERAGE_DEFINE(neighbor_probe_received);
 
 /* How long to wait for a probe to arrive before the next one. */
 #define RETRY_MS 100
+
+/* How many ways wait for an answer at most before others are tried for the
+ * first time, not counting those that have waited for N_PATIENT probes.  When
+ * all are to be proved at once, as after a restart, more would only have the
+ * answers come too late. */
+#define N_WAITING_MAX 500
+#define N_PATIENT 5
+
+/* How often in a row a repetition is put off because an end has changes to
+ * carry out: an end that always has some must not be left without probes. */
+#define N_HELD_MAX 10
 
 /* How long after a few retries. */
 #define SLOW_RETRY_MS 1000
@@ -56,6 +67,7 @@ struct end {
     struct hmap_node node;      /* In neighbors' 'ends', by 'nve'. */
     struct nve *nve;
     bool up;
+    bool busy;                  /* See neighbors_set_busy(). */
     struct ovs_list out;        /* "struct way"s by 'from_node'. */
     struct ovs_list in;         /* "struct way"s by 'to_node'. */
 };
@@ -68,6 +80,8 @@ struct way {
     unsigned int n_refs;
     bool resolved;
     unsigned int n_tries;       /* Since the last one that arrived. */
+    unsigned int n_held;        /* Repetitions put off since then. */
+    bool waiting;               /* Counted in 'n_waiting'. */
     long long int probe_at;
 };
 
@@ -78,6 +92,9 @@ struct neighbors {
     struct hmap ends;
     struct hmap ways;
     size_t n_pending;           /* Ways that are up but not resolved. */
+
+    struct ovs_list fresh;      /* Ways that have not been probed yet. */
+    size_t n_waiting;           /* See N_WAITING_MAX. */
 
     /* Each queue has one interval, so that it is sorted by 'probe_at'. */
     struct ovs_list fast, slow, refresh;
@@ -94,6 +111,7 @@ neighbors_create(neighbor_send_cb *send, neighbor_changed_cb *changed,
     n->aux = aux;
     hmap_init(&n->ends);
     hmap_init(&n->ways);
+    ovs_list_init(&n->fresh);
     ovs_list_init(&n->fast);
     ovs_list_init(&n->slow);
     ovs_list_init(&n->refresh);
@@ -191,6 +209,14 @@ way_dequeue(struct way *way)
     }
 }
 
+/* Notes whether others shall wait for 'way'. */
+static void
+way_set_waiting(struct neighbors *n, struct way *way, bool waiting)
+{
+    n->n_waiting += waiting - way->waiting;
+    way->waiting = waiting;
+}
+
 /* Puts 'way' where it is probed after the interval of that queue. */
 static void
 way_enqueue(struct neighbors *n, struct way *way, long long int now)
@@ -226,8 +252,7 @@ way_start(struct neighbors *n, struct way *way)
     n->n_pending++;
     way->n_tries = 0;
     way_dequeue(way);
-    way->probe_at = 0;
-    ovs_list_push_front(&n->fast, &way->queue_node);
+    ovs_list_push_front(&n->fresh, &way->queue_node);
 }
 
 /* Stops, because an end went down or the way is not wanted any more. */
@@ -238,6 +263,7 @@ way_stop(struct neighbors *n, struct way *way)
         n->n_pending--;
     }
     way->resolved = false;
+    way_set_waiting(n, way, false);
     way_dequeue(way);
 }
 
@@ -337,6 +363,16 @@ neighbors_nve_changed(struct neighbors *n, struct nve *nve)
     }
 }
 
+void
+neighbors_set_busy(struct neighbors *n, const struct nve *nve, bool busy)
+{
+    struct end *end = find_end(n, nve);
+
+    if (end) {
+        end->busy = busy;
+    }
+}
+
 bool
 neighbors_is_resolved(const struct neighbors *n, const struct nve *from,
                       const struct nve *to)
@@ -344,6 +380,27 @@ neighbors_is_resolved(const struct neighbors *n, const struct nve *from,
     const struct way *way = find_way(n, from->id, to->id);
 
     return way && way->resolved;
+}
+
+/* Appends to 'ofpacts' what sends to address 'ip' by tunnel port 'ofport'. */
+static void
+put_tunnel_actions(struct ofpbuf *ofpacts, const struct in6_addr *ip,
+                   ofp_port_t ofport)
+{
+    union mf_value value;
+
+    memset(&value, 0, sizeof value);
+    if (topology_is_ipv4(ip)) {
+        value.be32 = in6_addr_get_mapped_ipv4(ip);
+        ofpact_put_set_field(ofpacts, mf_from_id(MFF_TUN_DST), &value, NULL);
+    } else {
+        value.ipv6 = *ip;
+        ofpact_put_set_field(ofpacts, mf_from_id(MFF_TUN_IPV6_DST), &value,
+                             NULL);
+    }
+    memset(&value, 0, sizeof value);
+    ofpact_put_set_field(ofpacts, mf_from_id(MFF_TUN_ID), &value, NULL);
+    ofpact_put_OUTPUT(ofpacts)->port = ofport;
 }
 
 /* Returns a packet-out that makes 'from' send a probe to 'to', or null if it
@@ -354,34 +411,26 @@ encode_probe(const struct nve *from, const struct nve *to)
     ofp_port_t ofport = (to->encap == ENCAP_GENEVE ? from->geneve_ofport
                          : from->vxlan_ofport);
     int ip = topology_tunnel_address(from, to);
-    struct ds s = DS_EMPTY_INITIALIZER;
-    struct ofpbuf frame, *msg;
-    struct eth_header *eth;
-    struct probe *probe;
+    struct eth_header eth = { .eth_type = htons(FLOW_PROBE_ETH_TYPE) };
+    struct probe probe = { .from = htonll(from->id), .to = htonll(to->id) };
+    uint8_t frame[60] = { 0 };
+    uint64_t stub[256 / 8];
+    struct ofpbuf ofpacts = OFPBUF_STUB_INITIALIZER(stub);
+    struct ofpbuf *msg;
 
     if (!ofport || ip < 0) {
         return NULL;
     }
 
-    ofpbuf_init(&frame, 64);
-    eth = ofpbuf_put_zeros(&frame, sizeof *eth);
-    ovs_assert(eth_addr_from_string(FLOW_PROBE_MAC, &eth->eth_dst));
-    eth->eth_src = flow_nva_mac();
-    eth->eth_type = htons(FLOW_PROBE_ETH_TYPE);
-    probe = ofpbuf_put_zeros(&frame, 60 - sizeof *eth);
-    memcpy(probe->magic, magic, sizeof magic);
-    put_unaligned_be64(&probe->from, htonll(from->id));
-    put_unaligned_be64(&probe->to, htonll(to->id));
+    ovs_assert(eth_addr_from_string(FLOW_PROBE_MAC, &eth.eth_dst));
+    eth.eth_src = flow_nva_mac();
+    memcpy(probe.magic, magic, sizeof magic);
+    memcpy(frame, &eth, sizeof eth);
+    memcpy(frame + sizeof eth, &probe, sizeof probe);
 
-    ds_put_cstr(&s, "set_field:");
-    ipv6_format_mapped(&to->ips[ip], &s);
-    ds_put_format(&s, "->%s,set_field:0->tun_id,output:%"PRIu32,
-                  topology_is_ipv4(&to->ips[ip]) ? "tun_dst" : "tun_ipv6_dst",
-                  ofport);
-    msg = packet_out_encode(frame.data, frame.size, OFPP_CONTROLLER,
-                            ds_cstr(&s));
-    ofpbuf_uninit(&frame);
-    ds_destroy(&s);
+    put_tunnel_actions(&ofpacts, &to->ips[ip], ofport);
+    msg = packet_out_compose(frame, sizeof frame, OFPP_CONTROLLER, &ofpacts);
+    ofpbuf_uninit(&ofpacts);
     return msg;
 }
 
@@ -413,26 +462,50 @@ neighbors_count_pending(const struct neighbors *n)
 }
 
 static void
+probe_way(struct neighbors *n, struct way *way, long long int now)
+{
+    struct ofpbuf *msg;
+
+    if (way->n_tries && (way->from->busy || way->to->busy)
+        && way->n_held < N_HELD_MAX) {
+        way->n_held++;
+        way_set_waiting(n, way, false);
+        way_enqueue(n, way, now);
+        return;
+    }
+    way->n_held = 0;
+    if (++way->n_tries > N_DOUBTS) {
+        way_set_resolved(n, way, false);
+    }
+    way_set_waiting(n, way, way->n_tries <= N_PATIENT && !way->resolved);
+    way_enqueue(n, way, now);
+    msg = encode_probe(way->from->nve, way->to->nve);
+    if (msg) {
+        COVERAGE_INC(neighbor_probe_sent);
+        n->send(way->from->nve, msg, n->aux);
+    }
+}
+
+static struct way *
+first_way(const struct ovs_list *queue)
+{
+    return CONTAINER_OF(ovs_list_front(queue), struct way, queue_node);
+}
+
+static void
 run_queue(struct neighbors *n, struct ovs_list *queue, long long int now)
 {
-    while (!ovs_list_is_empty(queue)) {
-        struct way *way = CONTAINER_OF(ovs_list_front(queue), struct way,
-                                       queue_node);
-        struct ofpbuf *msg;
-
-        if (way->probe_at > now) {
-            break;
-        }
-        if (++way->n_tries > N_DOUBTS) {
-            way_set_resolved(n, way, false);
-        }
-        way_enqueue(n, way, now);
-        msg = encode_probe(way->from->nve, way->to->nve);
-        if (msg) {
-            COVERAGE_INC(neighbor_probe_sent);
-            n->send(way->from->nve, msg, n->aux);
-        }
+    while (!ovs_list_is_empty(queue) && first_way(queue)->probe_at <= now) {
+        probe_way(n, first_way(queue), now);
     }
+}
+
+/* Returns true if a way can be tried for the first time. */
+static bool
+has_first_try(const struct neighbors *n)
+{
+    return (!ovs_list_is_empty(&n->fresh)
+            && n->n_waiting < N_WAITING_MAX);
 }
 
 void
@@ -441,19 +514,24 @@ neighbors_run(struct neighbors *n, long long int now)
     run_queue(n, &n->fast, now);
     run_queue(n, &n->slow, now);
     run_queue(n, &n->refresh, now);
+    while (has_first_try(n)) {
+        probe_way(n, first_way(&n->fresh), now);
+    }
 }
 
 static long long int
 queue_deadline(const struct ovs_list *queue)
 {
     return (ovs_list_is_empty(queue) ? LLONG_MAX
-            : CONTAINER_OF(ovs_list_front(queue), struct way,
-                           queue_node)->probe_at);
+            : first_way(queue)->probe_at);
 }
 
 long long int
 neighbors_deadline(const struct neighbors *n)
 {
+    if (has_first_try(n)) {
+        return 0;
+    }
     return MIN(MIN(queue_deadline(&n->fast), queue_deadline(&n->slow)),
                queue_deadline(&n->refresh));
 }
@@ -477,6 +555,7 @@ neighbors_probe_received(struct neighbors *n, struct nve *at,
     if (way && way_is_up(way)) {
         COVERAGE_INC(neighbor_probe_received);
         way->n_tries = 0;
+        way_set_waiting(n, way, false);
         way_set_resolved(n, way, true);
         way_enqueue(n, way, now);
     }

@@ -48,6 +48,11 @@ void neighbors_nve_changed(struct neighbors *, struct nve *nve);
 /* The session with 'nve' is gone. */
 void neighbors_nve_down(struct neighbors *, struct nve *nve);
 
+/* Tells whether 'nve' has changes to carry out.  Probes wait behind them in
+ * its connection, so a second one is put off meanwhile, for up to ten
+ * intervals. */
+void neighbors_set_busy(struct neighbors *, const struct nve *, bool busy);
+
 /* Returns true if 'from' is known to reach 'to'. */
 bool neighbors_is_resolved(const struct neighbors *, const struct nve *from,
                            const struct nve *to);

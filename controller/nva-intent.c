@@ -496,14 +496,25 @@ parse_addresses(const struct db_port *row, struct eth_addr *mac,
     return NULL;
 }
 
+static bool
+has_ips(const struct port *port, const struct in6_addr ips[], size_t n)
+{
+    return (port->n_ips == n
+            && (!n || !memcmp(port->ips, ips, n * sizeof *ips)));
+}
+
 /* Returns the port of 'vn' other than 'port' that has one of 'ips', or null.
- * Their responders would contradict each other. */
+ * Their responders would contradict each other.  Walks all ports, but not if
+ * 'port' has 'ips' already: then nobody else has been let in with them. */
 static const struct port *
 find_duplicate(const struct vn *vn, const struct port *port,
                const struct in6_addr ips[], size_t n)
 {
     const struct port *other;
 
+    if (port && has_ips(port, ips, n)) {
+        return NULL;
+    }
     HMAP_FOR_EACH (other, vn_node, &vn->ports) {
         for (size_t i = 0; other != port && i < other->n_ips; i++) {
             for (size_t j = 0; j < n; j++) {
@@ -521,9 +532,9 @@ static void
 update_port(struct nva *nva, struct port *port, const struct db_port *row,
             struct eth_addr mac, struct in6_addr *ips)
 {
-    if (!eth_addr_equals(port->mac, mac) || port->n_ips != row->n_ips
+    if (!eth_addr_equals(port->mac, mac)
         || port->security != row->port_security
-        || memcmp(port->ips, ips, row->n_ips * sizeof *ips)) {
+        || !has_ips(port, ips, row->n_ips)) {
         free(port->ips);
         port->ips = ips;
         port->n_ips = row->n_ips;
@@ -676,10 +687,10 @@ drain_max_ms(const char *s)
     static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(1, 1);
     int seconds = NVA_DRAIN_MAX;
 
-    if (s && (!str_to_int(s, 10, &seconds) || seconds < 1
+    if (s && (!str_to_int(s, 10, &seconds) || seconds < 0
               || seconds > 86400)) {
         VLOG_WARN_RL(&rl, "NVA_Global: options:drain_max=%s is not a number "
-                     "of seconds from 1 to 86400; %d is used", s,
+                     "of seconds from 0 to 86400; %d is used", s,
                      NVA_DRAIN_MAX);
         seconds = NVA_DRAIN_MAX;
     }

@@ -117,6 +117,7 @@ struct nva {
     struct db *db;
     struct topology topology;
     struct neighbors *neighbors;
+    long long int probed;       /* When it last ran. */
     struct prober *prober;
     struct announcer *announcer;
     struct faults *faults;      /* For tests; normally null. */
@@ -142,6 +143,8 @@ struct nva {
     size_t n_gateways_refused;
 
     struct ovs_list lates;      /* Contains "struct late"s by 'until'. */
+    size_t n_exchanged;         /* Bytes to and from switches, but for packets,
+                                 * since trim_memory(). */
 
     struct mcast *mcast;
     struct ovs_list queries;    /* Ports to be asked, by 'query_node'. */

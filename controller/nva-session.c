@@ -124,6 +124,9 @@ update_behind(struct session *s)
 {
     bool behind = s->up && !ofsync_is_confirmed(s->nve->ofsync);
 
+    if (behind != s->is_behind) {
+        neighbors_set_busy(s->nva->neighbors, s->nve, behind);
+    }
     if (behind && !s->is_behind) {
         ovs_list_push_back(&s->nva->behind, &s->behind_node);
     } else if (!behind && s->is_behind) {
@@ -280,6 +283,7 @@ of_message(struct ofconn *oc OVS_UNUSED, const struct ofp_header *oh,
     struct peer *peer = peer_;
 
     if (peer->session) {
+        peer->session->nva->n_exchanged += ntohs(oh->length);
         ofsync_handle(peer->session->nve->ofsync, oh);
     }
 }
@@ -346,14 +350,15 @@ static const struct ofconn_class ofconn_class = {
 /* Flows. */
 
 static void
-os_send(struct ofsync *os OVS_UNUSED, struct ofpbuf *msg, void *s_)
+os_send(struct ofsync *os OVS_UNUSED, struct ofpbuf *msgs, void *s_)
 {
     struct session *s = s_;
 
+    s->nva->n_exchanged += msgs->size;
     if (s->of_peer && s->of_peer->ofconn) {
-        ofconn_send(s->of_peer->ofconn, msg);
+        ofconn_send_many(s->of_peer->ofconn, msgs);
     } else {
-        ofpbuf_delete(msg);
+        ofpbuf_delete(msgs);
     }
 }
 

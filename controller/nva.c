@@ -6,6 +6,7 @@
 #include "nva-private.h"
 
 #include <limits.h>
+#include <malloc.h>
 #include <stdlib.h>
 
 #include "clock.h"
@@ -21,6 +22,13 @@ VLOG_DEFINE_THIS_MODULE(nva);
 /* How many events of the I/O thread are taken in one turn at most, so that
  * flows are sent in between. */
 #define EVENTS_MAX 1000
+
+/* How many bytes have been exchanged with switches before freed memory is
+ * given back to the system. */
+#define TRIM_AFTER (16 * 1024 * 1024)
+
+/* For how long probes of the underlay may wait for events to be taken. */
+#define PROBES_MAX_MS 1000
 
 static void
 send_probe(struct nve *from, struct ofpbuf *msg, void *nva OVS_UNUSED)
@@ -226,23 +234,41 @@ run_nve_cfg(struct nva *nva, long long int now)
     }
 }
 
+/* Gives memory back to the system that a large comparison or change has used,
+ * when it is over and no move waits. */
+static void
+trim_memory(struct nva *nva)
+{
+    if (nva->n_exchanged >= TRIM_AFTER && ovs_list_is_empty(&nva->behind)
+        && ovs_list_is_empty(&nva->active)) {
+        nva->n_exchanged = 0;
+#ifdef __GLIBC__
+        malloc_trim(0);
+#endif
+    }
+}
+
 void
 nva_run(struct nva *nva)
 {
-    long long int now = clock_msec();
+    long long int now;
     struct loop_event event;
+    int n;
 
     nva->active_here = db_run(nva->db);
     if (!nva->active_here) {
         return;
     }
     nva_gateways_run(nva);
-    for (int i = 0; i < EVENTS_MAX && loop_next_event(nva->loop, &event);
-         i++) {
+    for (n = 0; n < EVENTS_MAX && loop_next_event(nva->loop, &event); n++) {
         nva_session_event(nva, &event);
     }
     now = clock_msec();
-    neighbors_run(nva->neighbors, now);
+    if (n < EVENTS_MAX || now >= nva->probed + PROBES_MAX_MS) {
+        /* Otherwise answers may be waiting. */
+        neighbors_run(nva->neighbors, now);
+        nva->probed = now;
+    }
     prober_run(nva->prober, now);
     announcer_run(nva->announcer, now);
     nva_migs_run(nva, now);
@@ -252,6 +278,7 @@ nva_run(struct nva *nva)
     run_nve_cfg(nva, now);
     nva_sessions_run(nva, now);
     nva_mcast_run(nva, now);
+    trim_memory(nva);
 }
 
 void

@@ -105,6 +105,16 @@ ofconn_send(struct ofconn *oc, struct ofpbuf *msg)
     }
 }
 
+void
+ofconn_send_many(struct ofconn *oc, struct ofpbuf *msgs)
+{
+    if (oc->state == OFCONN_UP) {
+        loop_conn_send_ofps(oc->conn, msgs);
+    } else {
+        ofpbuf_delete(msgs);
+    }
+}
+
 static void
 handle_hello(struct ofconn *oc, const struct ofp_header *oh)
 {

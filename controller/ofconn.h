@@ -61,4 +61,7 @@ void ofconn_process(struct ofconn *, struct loop_event *);
 /* Sends a message and takes ownership of it.  Dropped unless up. */
 void ofconn_send(struct ofconn *, struct ofpbuf *);
 
+/* The same for a buffer with one or more messages, whose lengths are set. */
+void ofconn_send_many(struct ofconn *, struct ofpbuf *);
+
 #endif /* ofconn.h */

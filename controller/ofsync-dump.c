@@ -26,8 +26,8 @@ COVERAGE_DEFINE(ofsync_dump);
  *
  * When the dump starts, the flows that are wanted at that moment go into
  * 'missing'.  Each flow that the switch reports takes itself out of it, or is
- * put on the list of deletions.  What remains is added.  Changes that are made
- * meanwhile wait in ofsync's 'pending' and are sent afterwards. */
+ * put on the list of deletions.  What remains is added, with the next bundle.
+ * Changes that are made meanwhile wait in ofsync's 'changed' and follow. */
 
 struct missing {
     struct hmap_node node;      /* In dump's 'missing', by the flow's hash. */
@@ -37,29 +37,35 @@ struct missing {
 struct ofsync_dump {
     struct hmap missing;
     struct missing *array;      /* The elements of 'missing'. */
-    struct flow_list **held;    /* References that keep the flows alive. */
+    struct flow_list **held;    /* References that keep the flows alive, ... */
+    struct flow_entry **flows;  /* ... and their flows. */
     size_t n_held;
-    struct ovs_list deletes;    /* Flow mods: "struct ofpbuf"s. */
+    struct flow_entry **deletes; /* What the switch has too much. */
+    size_t n_deletes, allocated_deletes;
     unsigned int n_waiting;     /* Dumps that are not complete. */
 };
 
 static void
 take_snapshot(struct ofsync *os, struct ofsync_dump *dump)
 {
+    size_t n_units = MAX(1, hmap_count(&os->units));
     const struct ofsync_unit *unit;
     size_t n = 0;
 
     dump->array = xmalloc(MAX(1, ofsync_count_flows(os))
                           * sizeof *dump->array);
-    dump->held = xmalloc(MAX(1, hmap_count(&os->units)) * sizeof *dump->held);
+    dump->held = xmalloc(n_units * sizeof *dump->held);
+    dump->flows = xmalloc(n_units * sizeof *dump->flows);
     HMAP_FOR_EACH (unit, node, &os->units) {
         const struct flow_list *fl = unit->flows;
+        struct flow_entry *flows = flow_list_expand(fl);
 
-        dump->held[dump->n_held++] = flow_list_ref(fl);
+        dump->held[dump->n_held] = flow_list_ref(fl);
+        dump->flows[dump->n_held++] = flows;
         for (size_t i = 0; i < fl->n; i++) {
             struct missing *m = &dump->array[n++];
 
-            m->fe = &fl->flows[i];
+            m->fe = &flows[i];
             hmap_insert(&dump->missing, &m->node, m->fe->hash);
         }
     }
@@ -105,9 +111,8 @@ ofsync_dump_start__(struct ofsync *os)
 
     os->dump = xzalloc(sizeof *os->dump);
     hmap_init(&os->dump->missing);
-    ovs_list_init(&os->dump->deletes);
+    ofsync_forget_changes__(os);
     take_snapshot(os, os->dump);
-    ofpbuf_list_delete(&os->pending);
     os->state = OFSYNC_DUMPING;
     request_dumps(os);
 }
@@ -122,22 +127,40 @@ ofsync_dump_abort__(struct ofsync *os)
         free(dump->array);
         for (size_t i = 0; i < dump->n_held; i++) {
             flow_list_unref(dump->held[i]);
+            free(dump->flows[i]);
         }
         free(dump->held);
-        ofpbuf_list_delete(&dump->deletes);
+        free(dump->flows);
+        for (size_t i = 0; i < dump->n_deletes; i++) {
+            free(dump->deletes[i]);
+        }
+        free(dump->deletes);
         free(dump);
         os->dump = NULL;
     }
 }
 
-/* Sends what differs, when both dumps have been read. */
+/* Writes what differs, and forgets the dump. */
+void
+ofsync_dump_write__(struct ofsync *os, struct ofsync_writer *w)
+{
+    struct ofsync_dump *dump = os->dump;
+    struct missing *m;
+
+    HMAP_FOR_EACH (m, node, &dump->missing) {
+        ofsync_write_flow__(w, m->fe, true);
+    }
+    for (size_t i = 0; i < dump->n_deletes; i++) {
+        ofsync_write_flow__(w, dump->deletes[i], false);
+    }
+    ofsync_dump_abort__(os);
+}
+
+/* A dump is complete.  Goes on when both are. */
 static void
 finish_one(struct ofsync *os, struct ofsync_request *req)
 {
     struct ofsync_dump *dump = os->dump;
-    struct ovs_list msgs = OVS_LIST_INITIALIZER(&msgs);
-    size_t n_deletes;
-    struct missing *m;
 
     if (req->error) {
         ofsync_problem__(os, req->error);
@@ -146,49 +169,41 @@ finish_one(struct ofsync *os, struct ofsync_request *req)
     if (--dump->n_waiting) {
         return;
     }
-
-    HMAP_FOR_EACH (m, node, &dump->missing) {
-        struct ofpbuf *b = ofpbuf_clone(m->fe->add);
-
-        ovs_list_push_back(&msgs, &b->list_node);
-    }
-    n_deletes = ovs_list_size(&dump->deletes);
     VLOG_DBG("%"PRIuSIZE" flows missing, %"PRIuSIZE" too many",
-             hmap_count(&dump->missing), n_deletes);
-    ovs_list_push_back_all(&msgs, &dump->deletes);
-
-    /* The differences go before what has changed since. */
-    ovs_list_push_back_all(&msgs, &os->pending);
-    ovs_list_push_back_all(&os->pending, &msgs);
-    ofsync_dump_abort__(os);
+             hmap_count(&dump->missing), dump->n_deletes);
+    if (hmap_is_empty(&dump->missing) && !dump->n_deletes) {
+        ofsync_dump_abort__(os);
+    }
     os->state = OFSYNC_UP;
     ofsync_check_confirmation__(os);
 }
 
-/* Looks 'fs', which the switch holds, up in what is wanted. */
+/* Looks 'fs', which the switch holds, up in what is wanted.  'buf' is for any
+ * use. */
 static void
-compare_flow(struct ofsync *os, const struct ofputil_flow_stats *fs)
+compare_flow(struct ofsync *os, const struct ofputil_flow_stats *fs,
+             struct ofpbuf *buf)
 {
-    struct minimatch match;
+    struct ofsync_dump *dump = os->dump;
+    struct flow_entry fe;
     struct missing *m;
-    uint32_t hash;
 
-    minimatch_init(&match, &fs->match);
-    hash = flow_entry_hash(fs->table_id, fs->priority, &match);
-    minimatch_destroy(&match);
-
-    HMAP_FOR_EACH_WITH_HASH (m, node, hash, &os->dump->missing) {
-        if (flow_entry_matches(m->fe, fs, false)) {
-            if (flow_entry_matches(m->fe, fs, true)) {
-                hmap_remove(&os->dump->missing, &m->node);
+    flow_entry_from_stats(&fe, buf, fs);
+    HMAP_FOR_EACH_WITH_HASH (m, node, fe.hash, &dump->missing) {
+        if (flow_entry_same_rule(m->fe, &fe)) {
+            if (flow_entry_equal(m->fe, &fe)) {
+                hmap_remove(&dump->missing, &m->node);
             }
             return;             /* Else it is replaced by adding it. */
         }
     }
     if (!os->class->keep(os, fs, os->aux)) {
-        struct ofpbuf *b = flow_entry_encode_delete_stats(fs);
-
-        ovs_list_push_back(&os->dump->deletes, &b->list_node);
+        if (dump->n_deletes >= dump->allocated_deletes) {
+            dump->deletes = x2nrealloc(dump->deletes,
+                                       &dump->allocated_deletes,
+                                       sizeof *dump->deletes);
+        }
+        dump->deletes[dump->n_deletes++] = flow_entry_clone(&fe);
     }
 }
 
@@ -198,9 +213,10 @@ ofsync_dump_flows__(struct ofsync *os, const struct ofp_header *oh,
 {
     bool more = !req->error && ofpmp_more(oh);
     struct ofpbuf msg = ofpbuf_const_initializer(oh, ntohs(oh->length));
-    struct ofpbuf ofpacts;
+    struct ofpbuf ofpacts, buf;
 
     ofpbuf_init(&ofpacts, 0);
+    ofpbuf_init(&buf, 256);
     while (!req->error) {
         struct ofputil_flow_stats fs;
         int retval = ofputil_decode_flow_stats_reply(&fs, &msg, false,
@@ -212,10 +228,11 @@ ofsync_dump_flows__(struct ofsync *os, const struct ofp_header *oh,
             req->error = xstrdup("a flow that cannot be decoded");
             more = false;
         } else {
-            compare_flow(os, &fs);
+            compare_flow(os, &fs, &buf);
         }
     }
     ofpbuf_uninit(&ofpacts);
+    ofpbuf_uninit(&buf);
     if (!more) {
         finish_one(os, req);
     }

@@ -4,8 +4,9 @@
 #ifndef OFSYNC_PRIVATE_H
 #define OFSYNC_PRIVATE_H 1
 
-/* What ofsync.c (units and bundles), ofsync-stage.c (staged bundles) and
- * ofsync-dump.c (comparing with the switch) share.  For them only. */
+/* What ofsync.c (units), ofsync-writer.c (bundles), ofsync-stage.c (staged
+ * bundles) and ofsync-dump.c (comparing with the switch) share.  For them
+ * only. */
 
 #include "flow-list.h"
 #include "ofsync.h"
@@ -17,10 +18,27 @@
 /* How many flow mods go into one bundle when the switch is far behind. */
 #define OFSYNC_BUNDLE_MAX 2000
 
+/* What an object wants in the switch.  There is one of these for each NVE and
+ * each object that it needs, so it is small. */
 struct ofsync_unit {
     struct hmap_node node;      /* In ofsync's 'units', by 'cookie'. */
     uint64_t cookie;
-    struct flow_list *flows;    /* Never null. */
+    struct flow_list *flows;    /* Null only while it is changed. */
+    struct flow_list *sent;     /* What the switch has been told, null for
+                                 * nothing; OFSYNC_SENT if that is 'flows'. */
+};
+
+/* For 'sent': the unit is not in ofsync's 'changed'. */
+#define OFSYNC_SENT ((struct flow_list *) 1)
+
+/* Makes messages for a switch, one after the other in few buffers. */
+struct ofsync_writer {
+    struct ofsync *os;
+    struct ofpbuf *buf;         /* Not sent yet, or null. */
+    uint32_t bundle;            /* Where flow mods go, ... */
+    ovs_be32 xid;               /* ... and their transaction id. */
+    size_t n;                   /* How many are in the bundle. */
+    bool stage;                 /* It may have any number. */
 };
 
 struct ofsync_meter {
@@ -29,6 +47,12 @@ struct ofsync_meter {
     unsigned int n_refs;        /* Units that want it. */
     bool installed;             /* The switch has it, maybe different. */
     bool dirty;                 /* Differs from what was sent. */
+};
+
+/* All flows with 'cookie', in 'table' or, if that is 255, in all tables. */
+struct ofsync_deletion {
+    uint64_t cookie;
+    uint8_t table;
 };
 
 /* Something sent that is answered with the same transaction id. */
@@ -61,16 +85,21 @@ struct ofsync {
 
     enum ofsync_state state;
     struct hmap units;          /* Contains "struct ofsync_unit"s. */
+    size_t n_flows;             /* Of all units. */
     struct hmap meters;         /* Contains "struct ofsync_meter"s. */
     struct hmap requests;       /* Contains "struct ofsync_request"s. */
     unsigned int n_flushes;     /* Requests of type OFSYNC_REQ_FLUSH. */
     unsigned int n_commits;     /* Stages whose COMMIT is not answered. */
-    struct ovs_list pending;    /* Flow mods to send: "struct ofpbuf"s. */
+    struct ofsync_unit **changed; /* Units to tell the switch about. */
+    size_t n_changed, allocated_changed;
+    struct ofsync_deletion *deletions; /* To tell it before. */
+    size_t n_deletions, allocated_deletions;
     bool meters_dirty;          /* Some of 'meters' must be sent. */
     bool confirmed;             /* What was last told to the owner. */
     uint32_t next_bundle;
 
-    struct ofsync_dump *dump;   /* Nonnull if OFSYNC_DUMPING. */
+    struct ofsync_dump *dump;   /* While OFSYNC_DUMPING, and then until what
+                                 * differs has been sent. */
     bool want_resync;           /* Compare again, at 'resync_at'. */
     long long int resync_at;
 
@@ -84,20 +113,16 @@ struct ofsync_request *ofsync_request_add__(struct ofsync *,
 void ofsync_request_remove__(struct ofsync *, struct ofsync_request *);
 void ofsync_send__(struct ofsync *, struct ofpbuf *);
 struct ofpbuf *ofsync_barrier__(ovs_be32 xid);
-void ofsync_bundle_ctrl__(struct ofsync *, uint32_t bundle, uint16_t type,
-                          ovs_be32 xid);
-void ofsync_bundle_add__(struct ofsync *, uint32_t bundle, ovs_be32 xid,
-                         struct ofpbuf *flow_mod);
 ovs_be32 ofsync_alloc_xid__(void);
 
-/* Sends 'msgs' (and takes them) as one bundle or, if they are too many, as
- * several, each with a request of its own. */
-void ofsync_send_bundles__(struct ofsync *, struct ovs_list *msgs);
+/* Makes 'flows' what unit 'cookie' wants; 'told' if the switch has been told
+ * already. */
+void ofsync_adopt__(struct ofsync *, uint64_t unit, const struct flow_list *,
+                    bool told);
 
-/* Puts the flow mods that lead from 'old' to 'new' at the end of 'msgs'. */
-void ofsync_put_diff__(struct ovs_list *msgs, const struct flow_list *old,
-                       const struct flow_list *new);
-void ofsync_adopt__(struct ofsync *, uint64_t unit, const struct flow_list *);
+/* The switch is going to be told about all units in another way than by
+ * 'changed'. */
+void ofsync_forget_changes__(struct ofsync *);
 void ofsync_flush__(struct ofsync *);
 void ofsync_check_confirmation__(struct ofsync *);
 void ofsync_problem__(struct ofsync *, const char *error);
@@ -105,9 +130,38 @@ void ofsync_ref_meter__(struct ofsync *, const struct flow_meter *);
 void ofsync_unref_meter__(struct ofsync *, const struct flow_meter *);
 struct ofsync_meter *ofsync_find_meter__(const struct ofsync *, uint32_t id);
 
+/* ofsync-writer.c */
+void ofsync_bundle_ctrl__(struct ofsync *, uint32_t bundle, uint16_t type,
+                          ovs_be32 xid);
+
+/* Begins a bundle for 'stage', or, if that is null, as many bundles as it
+ * takes, which are committed. */
+void ofsync_writer_init__(struct ofsync_writer *, struct ofsync *,
+                          struct ofsync_stage *stage, ovs_be32 xid);
+
+/* Ends it: all has been sent then. */
+void ofsync_writer_end__(struct ofsync_writer *);
+
+/* Put a flow mod into it. */
+void ofsync_write_flow__(struct ofsync_writer *, const struct flow_entry *,
+                         bool add);
+void ofsync_write_deletion__(struct ofsync_writer *,
+                             const struct ofsync_deletion *);
+
+/* Put those into it that lead from 'old' to 'new'; either may be null.  With
+ * several pairs, all removals must come before all additions: a flow may pass
+ * from one unit to another. */
+void ofsync_write_removals__(struct ofsync_writer *,
+                             const struct flow_list *old,
+                             const struct flow_list *new);
+void ofsync_write_additions__(struct ofsync_writer *,
+                              const struct flow_list *old,
+                              const struct flow_list *new);
+
 /* ofsync-dump.c */
 void ofsync_dump_start__(struct ofsync *);
 void ofsync_dump_abort__(struct ofsync *);
+void ofsync_dump_write__(struct ofsync *, struct ofsync_writer *);
 void ofsync_dump_flows__(struct ofsync *, const struct ofp_header *,
                          struct ofsync_request *);
 void ofsync_dump_meters__(struct ofsync *, const struct ofp_header *,

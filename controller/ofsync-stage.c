@@ -28,11 +28,6 @@ struct change {
     struct flow_list *old;      /* From the commit on, for a revert. */
 };
 
-struct deletion {
-    uint64_t cookie;
-    uint8_t table;
-};
-
 struct ofsync_stage {
     struct ovs_list node;       /* In ofsync's 'stages'. */
     struct ofsync *os;
@@ -42,7 +37,7 @@ struct ofsync_stage {
 
     struct change *changes;
     size_t n_changes, allocated_changes;
-    struct deletion *deletions;
+    struct ofsync_deletion *deletions;
     size_t n_deletions, allocated_deletions;
 
     /* While the switch knows of it. */
@@ -91,32 +86,38 @@ ofsync_stage_delete_cookie(struct ofsync_stage *stage, uint64_t cookie,
                                       &stage->allocated_deletions,
                                       sizeof *stage->deletions);
     }
-    stage->deletions[stage->n_deletions++] = (struct deletion) {
+    stage->deletions[stage->n_deletions++] = (struct ofsync_deletion) {
         .cookie = cookie, .table = table
     };
 }
 
+/* Sends the bundle of 'stage', but for its end. */
 static void
-put_messages(const struct ofsync_stage *stage, struct ovs_list *msgs)
+send_bundle(struct ofsync_stage *stage, ovs_be32 xid)
 {
-    for (size_t i = 0; i < stage->n_deletions; i++) {
-        const struct deletion *d = &stage->deletions[i];
-        struct ofpbuf *b = flow_entry_encode_delete_cookie(d->cookie,
-                                                           d->table);
+    struct ofsync_writer w;
 
-        ovs_list_push_back(msgs, &b->list_node);
+    ofsync_writer_init__(&w, stage->os, stage, xid);
+    stage->bundle = w.bundle;
+    for (size_t i = 0; i < stage->n_deletions; i++) {
+        ofsync_write_deletion__(&w, &stage->deletions[i]);
     }
     for (size_t i = 0; i < stage->n_changes; i++) {
         const struct change *c = &stage->changes[i];
 
-        ofsync_put_diff__(msgs, ofsync_get(stage->os, c->unit), c->new);
+        ofsync_write_removals__(&w, ofsync_get(stage->os, c->unit), c->new);
     }
+    for (size_t i = 0; i < stage->n_changes; i++) {
+        const struct change *c = &stage->changes[i];
+
+        ofsync_write_additions__(&w, ofsync_get(stage->os, c->unit), c->new);
+    }
+    ofsync_writer_end__(&w);
 }
 
 void
 ofsync_stage_open(struct ofsync_stage *stage)
 {
-    struct ovs_list msgs = OVS_LIST_INITIALIZER(&msgs);
     struct ofsync *os = stage->os;
     ovs_be32 xid;
 
@@ -129,17 +130,11 @@ ofsync_stage_open(struct ofsync_stage *stage)
     COVERAGE_INC(ofsync_stage_open);
     ofsync_flush__(os);
     xid = ofsync_alloc_xid__();
-    stage->bundle = os->next_bundle++;
     stage->req = ofsync_request_add__(os, OFSYNC_REQ_STAGE, xid);
     stage->req->stage = stage;
     stage->state = OFSYNC_STAGE_OPENING;
 
-    put_messages(stage, &msgs);
-    ofsync_bundle_ctrl__(os, stage->bundle, OFPBCT_OPEN_REQUEST, xid);
-    while (!ovs_list_is_empty(&msgs)) {
-        ofsync_bundle_add__(os, stage->bundle, xid,
-                            ofpbuf_from_list(ovs_list_pop_front(&msgs)));
-    }
+    send_bundle(stage, xid);
     ofsync_send__(os, ofsync_barrier__(xid));
     ofsync_bundle_ctrl__(os, stage->bundle, OFPBCT_CLOSE_REQUEST, xid);
 }
@@ -193,7 +188,7 @@ adopt(struct ofsync_stage *stage, bool told)
 
         c->old = flow_list_ref(ofsync_get(os, c->unit));
         if (told) {
-            ofsync_adopt__(os, c->unit, c->new);
+            ofsync_adopt__(os, c->unit, c->new, true);
             ofsync_stage_touch__(os, c->unit, stage);
         } else {
             ofsync_set(os, c->unit, c->new);
@@ -246,12 +241,8 @@ ofsync_stage_revert(struct ofsync_stage *stage)
             os->want_resync = true;
             continue;
         }
-        /* The switch has not changed anything if it refused the bundle, but a
-         * comparison that is under way is going to. */
-        if (os->state == OFSYNC_DUMPING) {
-            ofsync_put_diff__(&os->pending, c->new, c->old);
-        }
-        ofsync_adopt__(os, c->unit, c->old);
+        /* The switch has not changed anything if it refused the bundle. */
+        ofsync_adopt__(os, c->unit, c->old, true);
         ofsync_stage_touch__(os, c->unit, stage);
     }
     ofsync_check_confirmation__(os);

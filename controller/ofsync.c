@@ -13,7 +13,6 @@
 #include "hash.h"
 #include "openflow/openflow.h"
 #include "openvswitch/dynamic-string.h"
-#include "openvswitch/ofp-bundle.h"
 #include "openvswitch/ofp-errors.h"
 #include "openvswitch/ofp-flow.h"
 #include "openvswitch/ofp-meter.h"
@@ -26,8 +25,6 @@
 
 VLOG_DEFINE_THIS_MODULE(ofsync);
 
-COVERAGE_DEFINE(ofsync_bundle);
-COVERAGE_DEFINE(ofsync_flow_mod);
 COVERAGE_DEFINE(ofsync_problem);
 
 /* How long to wait before comparing again after a refusal. */
@@ -43,7 +40,6 @@ ofsync_create(const struct ofsync_class *class, void *aux)
     hmap_init(&os->units);
     hmap_init(&os->meters);
     hmap_init(&os->requests);
-    ovs_list_init(&os->pending);
     ovs_list_init(&os->stages);
     return os;
 }
@@ -63,6 +59,8 @@ ofsync_destroy(struct ofsync *os)
         flow_list_unref(unit->flows);
         free(unit);
     }
+    free(os->changed);
+    free(os->deletions);
     HMAP_FOR_EACH_POP (meter, node, &os->meters) {
         free(meter);
     }
@@ -115,6 +113,7 @@ ofsync_request_remove__(struct ofsync *os, struct ofsync_request *req)
 void
 ofsync_send__(struct ofsync *os, struct ofpbuf *msg)
 {
+    ofpmsg_update_length(msg);
     os->class->send(os, msg, os->aux);
 }
 
@@ -136,84 +135,6 @@ ofsync_barrier__(ovs_be32 xid)
 
     ((struct ofp_header *) b->data)->xid = xid;
     return b;
-}
-
-void
-ofsync_bundle_ctrl__(struct ofsync *os, uint32_t bundle, uint16_t type,
-                     ovs_be32 xid)
-{
-    struct ofputil_bundle_ctrl_msg bc = {
-        .bundle_id = bundle,
-        .type = type,
-        .flags = OFPBF_ATOMIC | OFPBF_ORDERED,
-    };
-    struct ofpbuf *b = ofputil_encode_bundle_ctrl_request(OFP15_VERSION, &bc);
-
-    ((struct ofp_header *) b->data)->xid = xid;
-    ofsync_send__(os, b);
-}
-
-/* Adds 'flow_mod', of which it takes ownership, to 'bundle'. */
-void
-ofsync_bundle_add__(struct ofsync *os, uint32_t bundle, ovs_be32 xid,
-                    struct ofpbuf *flow_mod)
-{
-    struct ofp_header *oh = flow_mod->data;
-    struct ofputil_bundle_add_msg bam = {
-        .bundle_id = bundle,
-        .flags = OFPBF_ATOMIC | OFPBF_ORDERED,
-        .msg = oh,
-    };
-
-    COVERAGE_INC(ofsync_flow_mod);
-    oh->xid = xid;
-    oh->length = htons(flow_mod->size);
-    ofsync_send__(os, ofputil_encode_bundle_add(OFP15_VERSION, &bam));
-    ofpbuf_delete(flow_mod);
-}
-
-/* Sends up to 'max' of 'msgs' as a bundle with transaction id 'xid'. */
-static void
-send_bundle(struct ofsync *os, struct ovs_list *msgs, size_t max, ovs_be32 xid)
-{
-    uint32_t bundle = os->next_bundle++;
-
-    COVERAGE_INC(ofsync_bundle);
-    ofsync_bundle_ctrl__(os, bundle, OFPBCT_OPEN_REQUEST, xid);
-    while (max-- && !ovs_list_is_empty(msgs)) {
-        ofsync_bundle_add__(os, bundle, xid,
-                            ofpbuf_from_list(ovs_list_pop_front(msgs)));
-    }
-    ofsync_bundle_ctrl__(os, bundle, OFPBCT_COMMIT_REQUEST, xid);
-}
-
-void
-ofsync_send_bundles__(struct ofsync *os, struct ovs_list *msgs)
-{
-    while (!ovs_list_is_empty(msgs)) {
-        ovs_be32 xid = ofsync_alloc_xid__();
-
-        send_bundle(os, msgs, OFSYNC_BUNDLE_MAX, xid);
-        ofsync_send__(os, ofsync_barrier__(xid));
-        ofsync_request_add__(os, OFSYNC_REQ_FLUSH, xid);
-    }
-}
-
-static void
-put_flow_mod(const struct flow_entry *fe, bool add, void *msgs_)
-{
-    struct ovs_list *msgs = msgs_;
-    struct ofpbuf *msg;
-
-    msg = add ? ofpbuf_clone(fe->add) : flow_entry_encode_delete(fe);
-    ovs_list_push_back(msgs, &msg->list_node);
-}
-
-void
-ofsync_put_diff__(struct ovs_list *msgs, const struct flow_list *old,
-                  const struct flow_list *new)
-{
-    flow_list_diff(old, new, put_flow_mod, msgs);
 }
 
 /* Meters.  They cannot be in a bundle, so they are there before the flows that
@@ -293,8 +214,8 @@ send_changed_meters(struct ofsync *os, ovs_be32 xid)
 {
     struct ofsync_meter *meter;
 
-    /* Flows that came and went since the last time, or during a comparison,
-     * are sent and deleted in one bundle; they need their meters, too. */
+    /* Flows that came and went during a comparison may be sent and deleted in
+     * one bundle; they need their meters, too. */
     HMAP_FOR_EACH (meter, node, &os->meters) {
         if (meter->dirty && (meter->n_refs || !meter->installed)) {
             send_meter_mod(os, &meter->config,
@@ -345,69 +266,155 @@ ofsync_get(const struct ofsync *os, uint64_t cookie)
     return unit ? unit->flows : NULL;
 }
 
-/* Makes 'flows' what unit 'cookie' wants, without telling the switch. */
+/* Notes that the switch is to be told about 'unit'. */
+static void
+unit_changed(struct ofsync *os, struct ofsync_unit *unit,
+             struct flow_list *sent)
+{
+    unit->sent = sent;
+    if (os->n_changed >= os->allocated_changed) {
+        os->changed = x2nrealloc(os->changed, &os->allocated_changed,
+                                 sizeof *os->changed);
+    }
+    os->changed[os->n_changed++] = unit;
+}
+
+/* Notes that the switch has been, or is not to be, told about 'unit'. */
+static void
+unit_sent(struct ofsync *os, struct ofsync_unit *unit)
+{
+    if (unit->sent != OFSYNC_SENT) {
+        flow_list_unref(unit->sent);
+        unit->sent = OFSYNC_SENT;
+    }
+    if (!unit->flows) {
+        hmap_remove(&os->units, &unit->node);
+        free(unit);
+    }
+}
+
+void
+ofsync_forget_changes__(struct ofsync *os)
+{
+    for (size_t i = 0; i < os->n_changed; i++) {
+        unit_sent(os, os->changed[i]);
+    }
+    free(os->changed);
+    free(os->deletions);
+    os->changed = NULL;
+    os->deletions = NULL;
+    os->n_changed = os->allocated_changed = 0;
+    os->n_deletions = os->allocated_deletions = 0;
+}
+
+/* A switch that is being compared is told again what it has been told already,
+ * because the comparison may be with what it had before. */
 void
 ofsync_adopt__(struct ofsync *os, uint64_t cookie,
-               const struct flow_list *flows)
+               const struct flow_list *flows, bool told)
 {
     struct ofsync_unit *unit = find_unit(os, cookie);
     struct flow_list *old = unit ? unit->flows : NULL;
 
+    if (!unit && !flows) {
+        return;
+    }
+    if (!unit) {
+        unit = xzalloc(sizeof *unit);
+        unit->cookie = cookie;
+        unit->sent = OFSYNC_SENT;
+        hmap_insert(&os->units, &unit->node, hash_uint64(cookie));
+    }
     if (flows) {
         ofsync_ref_meter__(os, &flows->meter);
-        if (!unit) {
-            unit = xmalloc(sizeof *unit);
-            unit->cookie = cookie;
-            hmap_insert(&os->units, &unit->node, hash_uint64(cookie));
-        }
-        unit->flows = flow_list_ref(flows);
-    } else if (unit) {
-        hmap_remove(&os->units, &unit->node);
-        free(unit);
+        os->n_flows += flows->n;
     }
+    unit->flows = flow_list_ref(flows);
     if (old) {
+        os->n_flows -= old->n;
         ofsync_unref_meter__(os, &old->meter);
-        flow_list_unref(old);
     }
+    if (unit->sent == OFSYNC_SENT) {
+        if (os->state == OFSYNC_DUMPING
+            || (os->state == OFSYNC_UP && !told)) {
+            unit_changed(os, unit, old);
+            return;
+        }
+        unit_sent(os, unit);
+    }
+    flow_list_unref(old);
 }
 
 void
 ofsync_set(struct ofsync *os, uint64_t cookie, const struct flow_list *flows)
 {
-    const struct flow_list *old = ofsync_get(os, cookie);
-
-    if (flow_list_equal(old, flows)) {
-        return;
+    if (!flow_list_equal(ofsync_get(os, cookie), flows)) {
+        ofsync_adopt__(os, cookie, flows, false);
+        ofsync_stage_touch__(os, cookie, NULL);
+        ofsync_check_confirmation__(os);
     }
-    if (os->state != OFSYNC_DOWN) {
-        ofsync_put_diff__(&os->pending, old, flows);
-    }
-    ofsync_adopt__(os, cookie, flows);
-    ofsync_stage_touch__(os, cookie, NULL);
-    ofsync_check_confirmation__(os);
 }
 
 void
 ofsync_delete_cookie(struct ofsync *os, uint64_t cookie, uint8_t table)
 {
     if (os->state != OFSYNC_DOWN) {
-        struct ofpbuf *b = flow_entry_encode_delete_cookie(cookie, table);
-
-        ovs_list_push_back(&os->pending, &b->list_node);
+        if (os->n_deletions >= os->allocated_deletions) {
+            os->deletions = x2nrealloc(os->deletions,
+                                       &os->allocated_deletions,
+                                       sizeof *os->deletions);
+        }
+        os->deletions[os->n_deletions++] = (struct ofsync_deletion) {
+            .cookie = cookie, .table = table
+        };
         ofsync_check_confirmation__(os);
     }
+}
+
+static bool
+has_changes(const struct ofsync *os)
+{
+    return (os->n_changed || os->n_deletions
+            || (os->dump && os->state == OFSYNC_UP));
+}
+
+static void
+send_changes(struct ofsync *os)
+{
+    struct ofsync_writer w;
+
+    ofsync_writer_init__(&w, os, NULL, 0);
+    if (os->dump) {
+        ofsync_dump_write__(os, &w);
+    }
+    for (size_t i = 0; i < os->n_deletions; i++) {
+        ofsync_write_deletion__(&w, &os->deletions[i]);
+    }
+    for (size_t i = 0; i < os->n_changed; i++) {
+        ofsync_write_removals__(&w, os->changed[i]->sent,
+                                os->changed[i]->flows);
+    }
+    for (size_t i = 0; i < os->n_changed; i++) {
+        ofsync_write_additions__(&w, os->changed[i]->sent,
+                                 os->changed[i]->flows);
+    }
+    ofsync_forget_changes__(os);
+    ofsync_writer_end__(&w);
 }
 
 void
 ofsync_flush__(struct ofsync *os)
 {
-    if (os->state == OFSYNC_UP
-        && (os->meters_dirty || !ovs_list_is_empty(&os->pending))) {
+    if (os->state == OFSYNC_UP && (os->meters_dirty || has_changes(os))) {
         ovs_be32 xid = ofsync_alloc_xid__();
 
-        send_changed_meters(os, xid);
-        ofsync_send_bundles__(os, &os->pending);
-        send_unused_meters(os, xid);
+        if (os->meters_dirty) {
+            send_changed_meters(os, xid);
+        }
+        send_changes(os);
+        if (os->meters_dirty) {
+            send_unused_meters(os, xid);
+        }
         ofsync_send__(os, ofsync_barrier__(xid));
         ofsync_request_add__(os, OFSYNC_REQ_FLUSH, xid);
         os->meters_dirty = false;
@@ -446,8 +453,7 @@ bool
 ofsync_is_confirmed(const struct ofsync *os)
 {
     return (os->state == OFSYNC_UP && !os->n_flushes && !os->n_commits
-            && !os->meters_dirty && !os->want_resync
-            && ovs_list_is_empty(&os->pending));
+            && !os->meters_dirty && !os->want_resync && !has_changes(os));
 }
 
 void
@@ -457,7 +463,7 @@ ofsync_check_confirmation__(struct ofsync *os)
 
     if (os->want_resync
         || (os->state == OFSYNC_UP
-            && (os->meters_dirty || !ovs_list_is_empty(&os->pending)))) {
+            && (os->meters_dirty || has_changes(os)))) {
         os->class->wants_run(os, os->aux);
     }
     if (confirmed != os->confirmed) {
@@ -486,7 +492,7 @@ ofsync_disconnected(struct ofsync *os)
 
     os->state = OFSYNC_DOWN;
     ofsync_dump_abort__(os);
-    ofpbuf_list_delete(&os->pending);
+    ofsync_forget_changes__(os);
     ofsync_stage_went_down__(os);
     HMAP_FOR_EACH_SAFE (req, node, &os->requests) {
         ofsync_request_remove__(os, req);
@@ -650,33 +656,49 @@ ofsync_count_port(struct ofsync *os, uint64_t cookie, ofp_port_t ofport)
 size_t
 ofsync_count_flows(const struct ofsync *os)
 {
-    const struct ofsync_unit *unit;
-    size_t n = 0;
-
-    HMAP_FOR_EACH (unit, node, &os->units) {
-        n += unit->flows->n;
-    }
-    return n;
+    return os->n_flows;
 }
 
-const struct flow_entry *
+struct flow_entry *
 ofsync_lookup(const struct ofsync *os, uint8_t table, const struct flow *flow)
 {
-    const struct flow_entry *best = NULL;
+    struct flow_entry *best = NULL;
     const struct ofsync_unit *unit;
 
     HMAP_FOR_EACH (unit, node, &os->units) {
+        struct flow_entry *flows;
+
+        if (!unit->flows) {
+            continue;
+        }
+        flows = flow_list_expand(unit->flows);
         for (size_t i = 0; i < unit->flows->n; i++) {
-            const struct flow_entry *fe = &unit->flows->flows[i];
+            const struct flow_entry *fe = &flows[i];
 
             if (fe->table == table
                 && (!best || fe->priority > best->priority)
-                && minimatch_matches_flow(&fe->match, flow)) {
-                best = fe;
+                && flow_entry_matches(fe, flow)) {
+                free(best);
+                best = flow_entry_clone(fe);
             }
         }
+        free(flows);
     }
     return best;
+}
+
+static void
+format_unit(const struct ofsync_unit *unit, struct svec *lines)
+{
+    struct flow_entry *flows = flow_list_expand(unit->flows);
+
+    for (size_t i = 0; i < unit->flows->n; i++) {
+        struct ds s = DS_EMPTY_INITIALIZER;
+
+        flow_entry_format(&flows[i], &s);
+        svec_add_nocopy(lines, ds_steal_cstr(&s));
+    }
+    free(flows);
 }
 
 void
@@ -688,11 +710,8 @@ ofsync_format(const struct ofsync *os, struct ds *out)
     size_t i;
 
     HMAP_FOR_EACH (unit, node, &os->units) {
-        for (i = 0; i < unit->flows->n; i++) {
-            struct ds s = DS_EMPTY_INITIALIZER;
-
-            flow_entry_format(&unit->flows->flows[i], &s);
-            svec_add_nocopy(&lines, ds_steal_cstr(&s));
+        if (unit->flows) {
+            format_unit(unit, &lines);
         }
     }
     svec_sort(&lines);

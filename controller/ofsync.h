@@ -47,7 +47,8 @@ enum ofsync_stage_state {
 };
 
 struct ofsync_class {
-    /* Sends a message to the switch; takes ownership of it. */
+    /* Sends complete messages, one or more, to the switch; takes ownership of
+     * the buffer. */
     void (*send)(struct ofsync *, struct ofpbuf *, void *aux);
 
     /* Everything wanted has been confirmed, or no longer is
@@ -124,14 +125,14 @@ void ofsync_count(struct ofsync *, uint64_t cookie, uint32_t meter);
  * number of bytes is answered, too. */
 void ofsync_count_port(struct ofsync *, uint64_t cookie, ofp_port_t ofport);
 
-/* Number of flows that are wanted.  O(units). */
+/* Number of flows that are wanted. */
 size_t ofsync_count_flows(const struct ofsync *);
 
 /* Returns the flow that a packet with 'flow' is wanted to match in 'table',
- * the one with the highest priority; null if there is none.  Valid until a
- * unit changes.  Walks all flows: for debugging, see trace.h. */
-const struct flow_entry *ofsync_lookup(const struct ofsync *, uint8_t table,
-                                       const struct flow *flow);
+ * the one with the highest priority; null if there is none.  The caller must
+ * free it.  Walks all flows: for debugging, see trace.h. */
+struct flow_entry *ofsync_lookup(const struct ofsync *, uint8_t table,
+                                 const struct flow *flow);
 
 /* Prints the desired flows, sorted, one a line. */
 void ofsync_format(const struct ofsync *, struct ds *);

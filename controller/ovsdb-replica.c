@@ -5,9 +5,11 @@
 #include "ovsdb-replica.h"
 
 #include <string.h>
+#include "openvswitch/dynamic-string.h"
 #include "openvswitch/json.h"
 #include "openvswitch/shash.h"
 #include "openvswitch/util.h"
+#include "smap.h"
 #include "util.h"
 #include "uuid.h"
 
@@ -31,17 +33,6 @@ ovsdb_replica_create(const struct ovsdb_table_spec *spec, size_t n)
     return replica;
 }
 
-static void
-row_destroy(struct ovsdb_row *row)
-{
-    if (row) {
-        for (size_t i = 0; i < row->n_data; i++) {
-            json_destroy(row->data[i]);
-        }
-        free(row);
-    }
-}
-
 void
 ovsdb_replica_destroy(struct ovsdb_replica *replica)
 {
@@ -53,7 +44,7 @@ ovsdb_replica_destroy(struct ovsdb_replica *replica)
         struct ovsdb_row *row;
 
         HMAP_FOR_EACH_POP (row, node, &replica->tables[i]) {
-            row_destroy(row);
+            free(row);
         }
         hmap_destroy(&replica->tables[i]);
     }
@@ -65,7 +56,7 @@ void
 ovsdb_changes_destroy(struct ovsdb_changes *changes)
 {
     for (size_t i = 0; i < changes->n; i++) {
-        row_destroy(changes->array[i].old);
+        free(changes->array[i].old);
     }
     free(changes->array);
     *changes = (struct ovsdb_changes) { .n = 0 };
@@ -92,7 +83,7 @@ ovsdb_replica_compose_monitor(const struct ovsdb_replica *replica)
     return requests;
 }
 
-/* Data. */
+/* Checks. */
 
 /* If 'json' is [TAG, X], returns X, otherwise null. */
 static const struct json *
@@ -165,103 +156,243 @@ datum_is_valid(const struct json *json, const struct ovsdb_column_spec *spec)
     return true;
 }
 
-/* Returns the array of elements of a set or map, null if 'datum' is a single
- * atom. */
-static const struct json_array *
-datum_elems(const struct json *datum)
-{
-    const struct json *elems = json_untag(datum, "set");
+/* Data.
+ *
+ * 'data' of a row begins with where each column begins in it, as uint32_t.  A
+ * column is the number of its elements, as uint32_t, and then these, each a
+ * key and, in a map, a value.  A string ends with a null byte, and all else
+ * has a fixed size; nothing is aligned. */
 
-    if (!elems) {
-        elems = json_untag(datum, "map");
+/* Returns the size of an atom, 0 for a string. */
+static size_t
+atom_size(enum ovsdb_atom type)
+{
+    switch (type) {
+    case OVSDB_ATOM_BOOLEAN: return sizeof(bool);
+    case OVSDB_ATOM_INTEGER: return sizeof(int64_t);
+    case OVSDB_ATOM_UUID: return sizeof(struct uuid);
+    case OVSDB_ATOM_NONE:
+    case OVSDB_ATOM_STRING:
+    default: return 0;
     }
-    return elems ? &elems->array : NULL;
 }
 
-static const struct json *
-row_get_elem(const struct ovsdb_row *row, size_t column, size_t i)
+/* Returns the end of the atom at 'p'. */
+static const char *
+atom_end(const char *p, enum ovsdb_atom type)
 {
-    const struct json *datum = row->data[column];
-    const struct json_array *elems = datum_elems(datum);
-
-    return elems ? elems->elems[i] : datum;
+    return (type == OVSDB_ATOM_NONE ? p
+            : type == OVSDB_ATOM_STRING ? p + strlen(p) + 1
+            : p + atom_size(type));
 }
 
-/* The element itself in a set, the key in a map. */
-static const struct json *
-row_get_key(const struct ovsdb_row *row, size_t column, size_t i)
+static void
+put_atom(struct ds *data, const struct json *json, enum ovsdb_atom type)
 {
-    const struct json *elem = row_get_elem(row, column, i);
+    struct uuid uuid;
+    int64_t integer;
+    bool boolean;
 
-    return (json_untag(row->data[column], "map")
-            ? elem->array.elems[0] : elem);
+    switch (type) {
+    case OVSDB_ATOM_BOOLEAN:
+        boolean = json_boolean(json);
+        ds_put_buffer(data, (const char *) &boolean, sizeof boolean);
+        break;
+    case OVSDB_ATOM_INTEGER:
+        integer = json_integer(json);
+        ds_put_buffer(data, (const char *) &integer, sizeof integer);
+        break;
+    case OVSDB_ATOM_STRING:
+        ds_put_buffer(data, json_string(json), strlen(json_string(json)) + 1);
+        break;
+    case OVSDB_ATOM_UUID:
+        uuid_from_string(&uuid, json_string(json_untag(json, "uuid")));
+        ds_put_buffer(data, (const char *) &uuid, sizeof uuid);
+        break;
+    case OVSDB_ATOM_NONE:
+    default:
+        OVS_NOT_REACHED();
+    }
 }
 
-static const struct json *
-row_get_value(const struct ovsdb_row *row, size_t column, size_t i)
+/* Appends 'datum', which is valid. */
+static void
+put_datum(struct ds *data, const struct json *datum,
+          const struct ovsdb_column_spec *column)
 {
-    return row_get_elem(row, column, i)->array.elems[1];
+    bool is_map = column->value != OVSDB_ATOM_NONE;
+    const struct json *elems = json_untag(datum, is_map ? "map" : "set");
+    uint32_t n = elems ? elems->array.n : 1;
+
+    ds_put_buffer(data, (const char *) &n, sizeof n);
+    for (size_t i = 0; i < n; i++) {
+        const struct json *elem = elems ? elems->array.elems[i] : datum;
+
+        if (is_map) {
+            put_atom(data, elem->array.elems[0], column->key);
+            put_atom(data, elem->array.elems[1], column->value);
+        } else {
+            put_atom(data, elem, column->key);
+        }
+    }
+}
+
+static uint32_t
+get_number(const char *p)
+{
+    uint32_t n;
+
+    memcpy(&n, p, sizeof n);
+    return n;
+}
+
+static const char *
+get_column(const struct ovsdb_row *row, size_t column)
+{
+    return row->data + get_number(row->data + column * sizeof(uint32_t));
 }
 
 size_t
 ovsdb_row_count(const struct ovsdb_row *row, size_t column)
 {
-    const struct json_array *elems = datum_elems(row->data[column]);
+    return get_number(get_column(row, column));
+}
 
-    return elems ? elems->n : 1;
+/* Returns the i-th element of 'column' or, if it has 'i' elements, its end. */
+static const char *
+get_elem(const struct ovsdb_row *row, size_t column, size_t i)
+{
+    const struct ovsdb_column_spec *spec = &row->spec->columns[column];
+    const char *p = get_column(row, column) + sizeof(uint32_t);
+
+    if (spec->key != OVSDB_ATOM_STRING && spec->value != OVSDB_ATOM_STRING) {
+        return p + i * (atom_size(spec->key) + atom_size(spec->value));
+    }
+    while (i--) {
+        p = atom_end(atom_end(p, spec->key), spec->value);
+    }
+    return p;
+}
+
+/* The elements of a column, one after the other. */
+struct walk {
+    const char *key;            /* The first of those that are left, ... */
+    size_t n;                   /* ... and how many these are. */
+};
+
+static struct walk
+walk_begin(const struct ovsdb_row *row, size_t column)
+{
+    return (struct walk) {
+        .key = get_elem(row, column, 0),
+        .n = ovsdb_row_count(row, column),
+    };
+}
+
+static void
+walk_next(struct walk *w, const struct ovsdb_column_spec *spec)
+{
+    w->key = atom_end(atom_end(w->key, spec->key), spec->value);
+    w->n--;
 }
 
 bool
 ovsdb_row_equal(const struct ovsdb_row *a, const struct ovsdb_row *b,
                 size_t column)
 {
-    return json_equal(a->data[column], b->data[column]);
+    size_t n = ovsdb_row_count(a, column);
+    const char *start = get_column(a, column);
+    const char *end = get_elem(a, column, n);
+
+    return (n == ovsdb_row_count(b, column)
+            && end - start == (get_elem(b, column, n)
+                               - get_column(b, column))
+            && !memcmp(start, get_column(b, column), end - start));
 }
 
 const char *
 ovsdb_row_get_string(const struct ovsdb_row *row, size_t column, size_t i)
 {
-    return json_string(row_get_key(row, column, i));
+    return get_elem(row, column, i);
 }
 
 int64_t
 ovsdb_row_get_integer(const struct ovsdb_row *row, size_t column, size_t i)
 {
-    return json_integer(row_get_key(row, column, i));
+    int64_t integer;
+
+    memcpy(&integer, get_elem(row, column, i), sizeof integer);
+    return integer;
 }
 
 bool
 ovsdb_row_get_boolean(const struct ovsdb_row *row, size_t column, size_t i)
 {
-    return json_boolean(row_get_key(row, column, i));
-}
+    bool boolean;
 
-static struct uuid
-atom_to_uuid(const struct json *json)
-{
-    struct uuid uuid;
-
-    uuid_from_string(&uuid, json_string(json_untag(json, "uuid")));
-    return uuid;
+    memcpy(&boolean, get_elem(row, column, i), sizeof boolean);
+    return boolean;
 }
 
 struct uuid
 ovsdb_row_get_uuid(const struct ovsdb_row *row, size_t column, size_t i)
 {
-    return atom_to_uuid(row_get_key(row, column, i));
-}
+    struct uuid uuid;
 
-const char *
-ovsdb_row_get_value_string(const struct ovsdb_row *row, size_t column,
-                           size_t i)
-{
-    return json_string(row_get_value(row, column, i));
+    memcpy(&uuid, get_elem(row, column, i), sizeof uuid);
+    return uuid;
 }
 
 struct uuid
 ovsdb_row_get_value_uuid(const struct ovsdb_row *row, size_t column, size_t i)
 {
-    return atom_to_uuid(row_get_value(row, column, i));
+    struct uuid uuid;
+
+    memcpy(&uuid, atom_end(get_elem(row, column, i),
+                           row->spec->columns[column].key), sizeof uuid);
+    return uuid;
+}
+
+/* Returns the atom at 'p' in JSON. */
+static struct json *
+atom_to_json(const char *p, enum ovsdb_atom type)
+{
+    struct uuid uuid;
+    int64_t integer;
+    bool boolean;
+
+    switch (type) {
+    case OVSDB_ATOM_BOOLEAN:
+        memcpy(&boolean, p, sizeof boolean);
+        return json_boolean_create(boolean);
+    case OVSDB_ATOM_INTEGER:
+        memcpy(&integer, p, sizeof integer);
+        return json_integer_create(integer);
+    case OVSDB_ATOM_STRING:
+        return json_string_create(p);
+    case OVSDB_ATOM_UUID:
+        memcpy(&uuid, p, sizeof uuid);
+        return json_array_create_2(
+            json_string_create("uuid"),
+            json_string_create_nocopy(xasprintf(UUID_FMT,
+                                                UUID_ARGS(&uuid))));
+    case OVSDB_ATOM_NONE:
+    default:
+        OVS_NOT_REACHED();
+    }
+}
+
+struct json *
+ovsdb_row_to_json(const struct ovsdb_row *row, size_t column)
+{
+    const struct ovsdb_column_spec *spec = &row->spec->columns[column];
+    struct json *elems = json_array_create_empty();
+
+    ovs_assert(spec->value == OVSDB_ATOM_NONE);
+    for (struct walk w = walk_begin(row, column); w.n; walk_next(&w, spec)) {
+        json_array_add(elems, atom_to_json(w.key, spec->key));
+    }
+    return json_array_create_2(json_string_create("set"), elems);
 }
 
 const char *
@@ -275,10 +406,10 @@ bool
 ovsdb_row_has_string(const struct ovsdb_row *row, size_t column,
                      const char *s)
 {
-    size_t n = ovsdb_row_count(row, column);
+    const struct ovsdb_column_spec *spec = &row->spec->columns[column];
 
-    for (size_t i = 0; i < n; i++) {
-        if (!strcmp(ovsdb_row_get_string(row, column, i), s)) {
+    for (struct walk w = walk_begin(row, column); w.n; walk_next(&w, spec)) {
+        if (!strcmp(w.key, s)) {
             return true;
         }
     }
@@ -289,14 +420,25 @@ const char *
 ovsdb_row_map_find(const struct ovsdb_row *row, size_t column,
                    const char *key)
 {
-    size_t n = ovsdb_row_count(row, column);
+    const struct ovsdb_column_spec *spec = &row->spec->columns[column];
 
-    for (size_t i = 0; i < n; i++) {
-        if (!strcmp(ovsdb_row_get_string(row, column, i), key)) {
-            return ovsdb_row_get_value_string(row, column, i);
+    for (struct walk w = walk_begin(row, column); w.n; walk_next(&w, spec)) {
+        if (!strcmp(w.key, key)) {
+            return atom_end(w.key, spec->key);
         }
     }
     return NULL;
+}
+
+void
+ovsdb_row_get_map(const struct ovsdb_row *row, size_t column,
+                  struct smap *map)
+{
+    const struct ovsdb_column_spec *spec = &row->spec->columns[column];
+
+    for (struct walk w = walk_begin(row, column); w.n; walk_next(&w, spec)) {
+        smap_replace(map, w.key, atom_end(w.key, spec->key));
+    }
 }
 
 /* Updates. */
@@ -327,6 +469,7 @@ static char *
 row_from_json(const struct ovsdb_table_spec *spec, const struct uuid *uuid,
               const struct json *json, struct ovsdb_row **rowp)
 {
+    struct ds data = DS_EMPTY_INITIALIZER;
     struct ovsdb_row *row;
 
     *rowp = NULL;
@@ -334,22 +477,28 @@ row_from_json(const struct ovsdb_table_spec *spec, const struct uuid *uuid,
         return xasprintf("a row of %s is not an object", spec->name);
     }
 
-    row = xzalloc(sizeof *row + spec->n_columns * sizeof row->data[0]);
-    row->uuid = *uuid;
-    row->n_data = spec->n_columns;
+    ds_put_uninit(&data, spec->n_columns * sizeof(uint32_t));
     for (size_t i = 0; i < spec->n_columns; i++) {
         const struct ovsdb_column_spec *column = &spec->columns[i];
         const struct json *datum = shash_find_data(json->object, column->name);
+        uint32_t ofs = data.length;
 
         if (!datum || !datum_is_valid(datum, column)) {
-            row_destroy(row);
+            ds_destroy(&data);
             return xasprintf("%s:%s is %s in row "UUID_FMT,
                              spec->name, column->name,
                              datum ? "malformed" : "missing",
                              UUID_ARGS(uuid));
         }
-        row->data[i] = json_clone(datum);
+        memcpy(data.string + i * sizeof ofs, &ofs, sizeof ofs);
+        put_datum(&data, datum, column);
     }
+
+    row = xzalloc(sizeof *row + data.length);
+    row->uuid = *uuid;
+    row->spec = spec;
+    memcpy(row->data, data.string, data.length);
+    ds_destroy(&data);
     *rowp = row;
     return NULL;
 }
@@ -359,7 +508,7 @@ changes_add(struct ovsdb_changes *changes, size_t table,
             struct ovsdb_row *old, const struct ovsdb_row *new)
 {
     if (!changes) {
-        row_destroy(old);
+        free(old);
         return;
     }
     if (changes->n >= changes->allocated) {

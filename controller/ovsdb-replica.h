@@ -21,6 +21,7 @@
 
 struct json;
 struct ovsdb_replica;
+struct smap;
 
 /* The type of the atoms in a column. */
 enum ovsdb_atom {
@@ -43,13 +44,13 @@ struct ovsdb_table_spec {
     size_t n_columns;
 };
 
-/* A row.  The data are as in RFC 7047 section 5.1; read them with the
- * functions below. */
+/* A row.  Read its data with the functions below.  There are some dozen of
+ * them for each hypervisor, so they are kept small. */
 struct ovsdb_row {
     struct hmap_node node;      /* In the replica, by hash of 'uuid'. */
     struct uuid uuid;
-    size_t n_data;
-    struct json *data[];        /* By index of the column in its table. */
+    const struct ovsdb_table_spec *spec;
+    char data[];                /* See ovsdb-replica.c. */
 };
 
 /* What an update did to one row. */
@@ -96,6 +97,10 @@ const struct hmap *ovsdb_replica_get_rows(const struct ovsdb_replica *,
 bool ovsdb_row_equal(const struct ovsdb_row *, const struct ovsdb_row *,
                      size_t column);
 
+/* Returns the data of 'column', which is not a map, as in RFC 7047 section
+ * 5.1; the caller must destroy it. */
+struct json *ovsdb_row_to_json(const struct ovsdb_row *, size_t column);
+
 /* The number of elements of a set or map. */
 size_t ovsdb_row_count(const struct ovsdb_row *, size_t column);
 
@@ -109,8 +114,6 @@ struct uuid ovsdb_row_get_uuid(const struct ovsdb_row *, size_t column,
                                size_t i);
 
 /* The value of the i-th key of a map (i less than the count). */
-const char *ovsdb_row_get_value_string(const struct ovsdb_row *, size_t column,
-                                       size_t i);
 struct uuid ovsdb_row_get_value_uuid(const struct ovsdb_row *, size_t column,
                                      size_t i);
 
@@ -124,5 +127,9 @@ bool ovsdb_row_has_string(const struct ovsdb_row *, size_t column,
 /* The value of 'key' in a map of strings, or null. */
 const char *ovsdb_row_map_find(const struct ovsdb_row *, size_t column,
                                const char *key);
+
+/* Adds a map of strings to '*map'. */
+void ovsdb_row_get_map(const struct ovsdb_row *, size_t column,
+                       struct smap *map);
 
 #endif /* ovsdb-replica.h */

@@ -16,18 +16,10 @@
 #include "util.h"
 
 struct ofpbuf *
-packet_out_encode(const void *frame, size_t size, ofp_port_t in_port,
-                  const char *actions)
+packet_out_compose(const void *frame, size_t size, ofp_port_t in_port,
+                   const struct ofpbuf *ofpacts)
 {
-    enum ofputil_protocol usable;
     struct ofputil_packet_out po;
-    struct ofpbuf ofpacts, *msg;
-    char *error;
-
-    ofpbuf_init(&ofpacts, 256);
-    error = ofpacts_parse_actions(actions, &(struct ofpact_parse_params) {
-        .ofpacts = &ofpacts, .usable_protocols = &usable });
-    ovs_assert(!error);
 
     memset(&po, 0, sizeof po);
     match_init_catchall(&po.flow_metadata);
@@ -35,9 +27,24 @@ packet_out_encode(const void *frame, size_t size, ofp_port_t in_port,
     po.packet = frame;
     po.packet_len = size;
     po.buffer_id = UINT32_MAX;
-    po.ofpacts = ofpacts.data;
-    po.ofpacts_len = ofpacts.size;
-    msg = ofputil_encode_packet_out(&po, OFPUTIL_P_OF15_OXM);
+    po.ofpacts = ofpacts->data;
+    po.ofpacts_len = ofpacts->size;
+    return ofputil_encode_packet_out(&po, OFPUTIL_P_OF15_OXM);
+}
+
+struct ofpbuf *
+packet_out_encode(const void *frame, size_t size, ofp_port_t in_port,
+                  const char *actions)
+{
+    enum ofputil_protocol usable;
+    struct ofpbuf ofpacts, *msg;
+    char *error;
+
+    ofpbuf_init(&ofpacts, 256);
+    error = ofpacts_parse_actions(actions, &(struct ofpact_parse_params) {
+        .ofpacts = &ofpacts, .usable_protocols = &usable });
+    ovs_assert(!error);
+    msg = packet_out_compose(frame, size, in_port, &ofpacts);
     ofpbuf_uninit(&ofpacts);
     return msg;
 }

@@ -21,4 +21,10 @@ struct ofpbuf *packet_out_encode(const void *frame, size_t size,
 struct ofpbuf *packet_out_to(const void *frame, size_t size,
                              ofp_port_t ofport);
 
+/* The same with actions that have been composed, for those that are sent by
+ * the thousands. */
+struct ofpbuf *packet_out_compose(const void *frame, size_t size,
+                                  ofp_port_t in_port,
+                                  const struct ofpbuf *ofpacts);
+
 #endif /* packet-out.h */

@@ -198,6 +198,7 @@ topology_remove_vn(struct topology *t, struct vn *vn)
     for (size_t i = 0; i < ARRAY_SIZE(vn->flood); i++) {
         flow_list_unref(vn->flood[i]);
     }
+    flow_list_unref(vn->list);
     free(vn->name);
     free(vn);
 }

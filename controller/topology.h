@@ -97,6 +97,7 @@ struct vn {
     struct hmap ports;          /* Contains "struct port"s by 'vn_node'. */
     struct hmap members;        /* Contains "struct member"s by 'nve'. */
     struct flow_list *flood[4]; /* Cache of wiring.c, by address families. */
+    struct flow_list *list;     /* Cache of wiring.c: of the VN itself. */
     struct hmap groups;         /* Contains "struct mcast_group"s, mcast.h. */
     struct ovs_list gateways;   /* Contains "struct gateway"s, gateway.h. */
 };

@@ -168,14 +168,13 @@ put_cookie_object(const struct trace *tr, uint64_t cookie, struct ds *s)
 }
 
 static void
-put_table_line(struct trace *tr, const struct flow_entry *fe)
+put_table_line(struct trace *tr, const struct flow_entry *fe,
+               const struct match *match)
 {
     const char *kind = cookie_kind_name(fe->cookie);
     struct ds s = DS_EMPTY_INITIALIZER;
-    struct match match;
 
-    minimatch_expand(&fe->match, &match);
-    match_format(&match, NULL, &s, OFP_DEFAULT_PRIORITY);
+    match_format(match, NULL, &s, OFP_DEFAULT_PRIORITY);
     ds_put_format(&s, "%spriority %d, cookie %#"PRIx64" (%s ",
                   s.length ? ", " : "", fe->priority, fe->cookie,
                   kind ? kind : "unknown");
@@ -429,7 +428,7 @@ static void
 lookup(struct trace *tr, uint8_t table)
 {
     const struct nve *nve = tr->visit->nve;
-    const struct flow_entry *fe;
+    struct flow_entry *fe;
     uint8_t old_table = tr->table;
 
     tr->table = table;
@@ -439,19 +438,26 @@ lookup(struct trace *tr, uint8_t table)
         drop(tr, true, "dropped in table %s of %s: no match",
              flow_table_name(table), nve->name);
     } else {
-        put_table_line(tr, fe);
+        struct ofpbuf ofpacts;
+        struct match match;
+
+        ofpbuf_init(&ofpacts, 256);
+        flow_entry_decode(fe, &match, &ofpacts);
+        put_table_line(tr, fe, &match);
         tr->indent += 4;
         if (table == FLOW_TABLE_DENIED || table == FLOW_TABLE_LATE) {
             drop(tr, false, "dropped in table %s of %s",
                  flow_table_name(old_table), nve->name);
         }
-        if (!fe->ofpacts_len) {
+        if (!ofpacts.size) {
             put_line(tr, "drop");
             drop(tr, false, "dropped in table %s of %s",
                  flow_table_name(table), nve->name);
         }
-        execute(tr, fe->ofpacts, fe->ofpacts_len);
+        execute(tr, ofpacts.data, ofpacts.size);
         tr->indent -= 4;
+        ofpbuf_uninit(&ofpacts);
+        free(fe);
     }
     tr->table = old_table;
 }
@@ -520,18 +526,9 @@ learn(struct trace *tr, const struct ofpact_learn *l)
     struct ofpbuf ofpacts = OFPBUF_STUB_INITIALIZER(stub);
     struct ds s = DS_EMPTY_INITIALIZER;
     struct ofputil_flow_mod fm;
-    struct flow_entry fe;
 
     learn_execute(l, &tr->flow, &fm, &ofpacts);
-    fe = (struct flow_entry) {
-        .cookie = ntohll(fm.new_cookie),
-        .table = fm.table_id,
-        .priority = fm.priority,
-        .match = fm.match,
-        .ofpacts = fm.ofpacts,
-        .ofpacts_len = fm.ofpacts_len,
-    };
-    flow_entry_format(&fe, &s);
+    flow_mod_format(&fm, &s);
     put_line(tr, ">> would learn: %s", ds_cstr(&s));
     ds_destroy(&s);
     minimatch_destroy(&fm.match);

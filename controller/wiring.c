@@ -505,13 +505,31 @@ wiring_late_changed(const struct late *late)
 
 /* Members. */
 
+/* Returns what all NVEs need for 'vn' itself.  The reference is the
+ * cache's. */
+static struct flow_list *
+vn_list(struct vn *vn)
+{
+    if (!vn->list) {
+        vn->list = pipeline_vn(vn);
+    }
+    return vn->list;
+}
+
+static void
+forget_vn_list(struct vn *vn)
+{
+    flow_list_unref(vn->list);
+    vn->list = NULL;
+}
+
 /* Brings all of 'vn' to 'nve'. */
 static void
 bring_vn(struct topology *t, struct nve *nve, struct vn *vn)
 {
     struct port *port;
 
-    wiring_set_unit__(nve, COOKIE_VN, vn->id, pipeline_vn(vn));
+    ofsync_set(nve->ofsync, cookie_make(COOKIE_VN, vn->id), vn_list(vn));
     wiring_set_unit__(nve, COOKIE_UPLINK, vn->id, uplink_list(nve, vn));
     wiring_set_router__(nve, vn);
     wiring_flood_local_changed(t, nve, vn);
@@ -658,6 +676,7 @@ wiring_vn_changed(struct topology *t, struct vn *vn)
     HMAP_FOR_EACH (port, vn_node, &vn->ports) {
         wiring_forget(port);
     }
+    forget_vn_list(vn);
     flood_remote_changed(vn);
     groups_changed(t, vn);
     HMAP_FOR_EACH (m, vn_node, &vn->members) {

@@ -38,6 +38,7 @@ TESTSUITE_AT = \
 	tests/sandbox-macros.at \
 	tests/system-macros.at \
 	tests/announcer.at \
+	tests/bench.at \
 	tests/docs.at \
 	tests/evacuate.at \
 	tests/fakeswitch.at \
@@ -92,7 +93,15 @@ TESTSUITE = $(srcdir)/tests/testsuite
 EXTRA_DIST += $(TESTSUITE_AT) $(TESTSUITE) tests/package.m4 \
 	tests/fake-qmp.py \
 	tests/frames.py \
+	tests/bench-compare \
 	tests/bench-control \
+	tests/bench-fixture.json \
+	tests/bench-report \
+	tests/bench_lab.py \
+	tests/bench_nva.py \
+	tests/bench_ovn.py \
+	tests/bench_rpc.py \
+	tests/bench_traffic.py \
 	tests/hvdb-rubbish.py \
 	tests/lifecycle.py \
 	tests/measure-moves \
@@ -107,10 +116,16 @@ update-golden: tests/test-nva
 	tests/test-nva pipeline > $(srcdir)/tests/pipeline.expected
 .PHONY: update-golden
 
-# What the controller costs; see performance.rst.  BENCHFLAGS are arguments.
-bench: all
+# What the controller costs, and what a move costs beside OVN; see
+# performance.rst.  BENCHFLAGS and COMPAREFLAGS are arguments.
+bench: bench-control bench-compare
+bench-control: all
 	NVA_BUILD='$(abs_top_builddir)' $(PYTHON3) $(srcdir)/tests/bench-control $(BENCHFLAGS)
-.PHONY: bench
+bench-compare: all
+	NVA_BUILD='$(abs_top_builddir)' $(PYTHON3) $(srcdir)/tests/bench-compare --out=bench-compare.json $(COMPAREFLAGS)
+	$(PYTHON3) $(srcdir)/tests/bench-report bench-compare.json --processes --rst=bench-compare.rst --svg=bench-compare.svg
+.PHONY: bench bench-control bench-compare
+CLEANFILES += bench-compare.json bench-compare.rst bench-compare.svg
 DISTCLEANFILES += tests/atconfig tests/atlocal
 
 AUTOTEST_PATH = tests:controller:utilities

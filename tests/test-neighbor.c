@@ -7,6 +7,7 @@
  * ms.  NVEs are a, b (Geneve) and c (VXLAN).
  *
  *   link A B | unlink A B | up A | down A
+ *   busy A | idle A
  *   run TIME         do what is due, with time passing up to TIME
  *   lose | arrive    what becomes of probes from now on
  *   rubbish A        something else arrives at A
@@ -169,6 +170,9 @@ do_line(struct scene *s, const char *line)
         neighbors_nve_changed(s->neighbors, find(s, a));
     } else if (!strcmp(command, "down")) {
         neighbors_nve_down(s->neighbors, find(s, a));
+    } else if (!strcmp(command, "busy") || !strcmp(command, "idle")) {
+        neighbors_set_busy(s->neighbors, find(s, a),
+                           !strcmp(command, "busy"));
     } else if (!strcmp(command, "run")) {
         run(s, atoll(a));
     } else if (!strcmp(command, "lose")) {

@@ -40,6 +40,7 @@ static void
 print_list(const char *title, struct flow_list *fl)
 {
     struct svec lines = SVEC_EMPTY_INITIALIZER;
+    struct flow_entry *flows;
     const char *line;
     size_t j;
 
@@ -51,15 +52,16 @@ print_list(const char *title, struct flow_list *fl)
         printf("  meter %"PRIu32": %"PRIu32"/s, burst %"PRIu32"\n",
                fl->meter.id, fl->meter.rate, fl->meter.burst);
     }
+    flows = flow_list_expand(fl);
 
     /* The order within a table is that of hashes, which differ from machine
      * to machine. */
     for (int table = 0; table < 255; table++) {
         for (size_t i = 0; i < fl->n; i++) {
-            if (fl->flows[i].table == table) {
+            if (flows[i].table == table) {
                 struct ds s = DS_EMPTY_INITIALIZER;
 
-                flow_entry_format(&fl->flows[i], &s);
+                flow_entry_format(&flows[i], &s);
                 svec_add_nocopy(&lines, ds_steal_cstr(&s));
             }
         }
@@ -70,6 +72,7 @@ print_list(const char *title, struct flow_list *fl)
         svec_clear(&lines);
     }
     svec_destroy(&lines);
+    free(flows);
     flow_list_unref(fl);
 }
 

@@ -70,7 +70,7 @@ on_send(struct ofsync *os OVS_UNUSED, struct ofpbuf *msg, void *d_)
     if (d->running && !d->may_send) {
         ds_put_cstr(&d->log, "* has something to send, but did not ask\n");
     }
-    fake_switch_receive(&d->sw, msg);
+    fake_switch_receive_all(&d->sw, msg);
 }
 
 static void

@@ -51,7 +51,7 @@ struct scene {
 static void
 scene_send(struct ofsync *os OVS_UNUSED, struct ofpbuf *msg, void *sw)
 {
-    fake_switch_receive(sw, msg);
+    fake_switch_receive_all(sw, msg);
 }
 
 static bool

@@ -86,7 +86,7 @@ hv_send(struct ofsync *os OVS_UNUSED, struct ofpbuf *msg, void *hv_)
     struct hv *hv = hv_;
 
     ovs_assert(hv->connected);
-    fake_switch_receive(&hv->sw, msg);
+    fake_switch_receive_all(&hv->sw, msg);
 }
 
 static void

@@ -483,26 +483,39 @@ static bool
 has_controller_action(const struct flow_entry *fe)
 {
     const struct ofpact *a;
+    struct ofpbuf ofpacts;
+    struct match match;
+    bool has = false;
 
-    OFPACT_FOR_EACH (a, fe->ofpacts, fe->ofpacts_len) {
-        if (a->type == OFPACT_CONTROLLER) {
-            return true;
-        }
+    ofpbuf_init(&ofpacts, 256);
+    flow_entry_decode(fe, &match, &ofpacts);
+    OFPACT_FOR_EACH (a, ofpacts.data, ofpacts.size) {
+        has = has || a->type == OFPACT_CONTROLLER;
     }
-    return false;
+    ofpbuf_uninit(&ofpacts);
+    return has;
+}
+
+static ofp_port_t
+get_in_port(const struct flow_entry *fe)
+{
+    struct ofpbuf ofpacts;
+    struct match match;
+
+    ofpbuf_init(&ofpacts, 256);
+    flow_entry_decode(fe, &match, &ofpacts);
+    ofpbuf_uninit(&ofpacts);
+    return match.flow.in_port.ofp_port;
 }
 
 static bool
 flow_is_wanted(const struct flow_entry *fe, const void *wanted_)
 {
     const struct wanted_flow *wanted = wanted_;
-    struct match match;
 
-    if (wanted->in_port == OFPP_NONE) {
-        return fe->cookie == wanted->cookie && has_controller_action(fe);
-    }
-    minimatch_expand(&fe->match, &match);
-    return match.flow.in_port.ofp_port == wanted->in_port;
+    return (wanted->in_port == OFPP_NONE
+            ? fe->cookie == wanted->cookie && has_controller_action(fe)
+            : get_in_port(fe) == wanted->in_port);
 }
 
 bool

@@ -28,7 +28,7 @@
 
 struct fake_flow {
     struct hmap_node node;
-    struct flow_entry fe;       /* 'hash' and 'add' are not used. */
+    struct flow_entry *fe;      /* In one block. */
 };
 
 struct fake_meter {
@@ -69,8 +69,7 @@ static void
 free_flow(struct fake_switch *sw, struct fake_flow *f)
 {
     hmap_remove(&sw->flows, &f->node);
-    minimatch_destroy(&f->fe.match);
-    free(f->fe.ofpacts);
+    free(f->fe);
     free(f);
 }
 
@@ -163,37 +162,39 @@ take_fault(const struct fake_switch *sw, enum ofperr *fault)
 /* Flows. */
 
 static struct fake_flow *
-find_flow(const struct fake_switch *sw, const struct ofputil_flow_mod *fm)
+find_flow(const struct fake_switch *sw, const struct flow_entry *fe)
 {
-    uint32_t hash = flow_entry_hash(fm->table_id, fm->priority, &fm->match);
     struct fake_flow *f;
 
-    HMAP_FOR_EACH_WITH_HASH (f, node, hash, &sw->flows) {
-        if (f->fe.table == fm->table_id && f->fe.priority == fm->priority
-            && minimatch_equal(&f->fe.match, &fm->match)) {
+    HMAP_FOR_EACH_WITH_HASH (f, node, fe->hash, &sw->flows) {
+        if (flow_entry_same_rule(f->fe, fe)) {
             return f;
         }
     }
     return NULL;
 }
 
+/* Deletes the flow with the rule of 'fm', and if 'add', adds that of 'fm'. */
 static void
-add_flow(struct fake_switch *sw, const struct ofputil_flow_mod *fm)
+replace_flow(struct fake_switch *sw, const struct ofputil_flow_mod *fm,
+             bool add)
 {
-    struct fake_flow *f = find_flow(sw, fm);
+    uint64_t stub[512 / 8];
+    struct ofpbuf buf = OFPBUF_STUB_INITIALIZER(stub);
+    struct flow_entry fe;
+    struct fake_flow *f;
 
+    flow_entry_from_flow_mod(&fe, &buf, fm);
+    f = find_flow(sw, &fe);
     if (f) {
         free_flow(sw, f);
     }
-    f = xzalloc(sizeof *f);
-    f->fe.cookie = ntohll(fm->new_cookie);
-    f->fe.table = fm->table_id;
-    f->fe.priority = fm->priority;
-    minimatch_clone(&f->fe.match, &fm->match);
-    f->fe.ofpacts = xmemdup(fm->ofpacts, fm->ofpacts_len);
-    f->fe.ofpacts_len = fm->ofpacts_len;
-    hmap_insert(&sw->flows, &f->node,
-                flow_entry_hash(fm->table_id, fm->priority, &fm->match));
+    if (add) {
+        f = xmalloc(sizeof *f);
+        f->fe = flow_entry_clone(&fe);
+        hmap_insert(&sw->flows, &f->node, fe.hash);
+    }
+    ofpbuf_uninit(&buf);
 }
 
 static void
@@ -202,8 +203,8 @@ delete_flows(struct fake_switch *sw, const struct ofputil_flow_mod *fm)
     struct fake_flow *f;
 
     HMAP_FOR_EACH_SAFE (f, node, &sw->flows) {
-        if ((fm->table_id == UINT8_MAX || fm->table_id == f->fe.table)
-            && !((htonll(f->fe.cookie) ^ fm->cookie) & fm->cookie_mask)) {
+        if ((fm->table_id == UINT8_MAX || fm->table_id == f->fe->table)
+            && !((htonll(f->fe->cookie) ^ fm->cookie) & fm->cookie_mask)) {
             free_flow(sw, f);
         }
     }
@@ -212,20 +213,12 @@ delete_flows(struct fake_switch *sw, const struct ofputil_flow_mod *fm)
 static void
 log_flow_mod(struct fake_switch *sw, const struct ofputil_flow_mod *fm)
 {
-    struct flow_entry fe = {
-        .cookie = ntohll(fm->new_cookie),
-        .table = fm->table_id,
-        .priority = fm->priority,
-        .match = fm->match,
-        .ofpacts = CONST_CAST(struct ofpact *, fm->ofpacts),
-        .ofpacts_len = fm->ofpacts_len,
-    };
     struct ds s = DS_EMPTY_INITIALIZER;
 
     if (fm->command == OFPFC_ADD) {
         if (sw->log) {
             ds_put_cstr(&s, "  add ");
-            flow_entry_format(&fe, &s);
+            flow_mod_format(fm, &s);
             svec_add(&sw->adds, ds_cstr(&s));
         }
     } else if (fm->command == OFPFC_DELETE_STRICT) {
@@ -254,13 +247,9 @@ handle_flow_mod(struct fake_switch *sw, const struct ofp_header *oh, bool dry)
     if (dry) {
         log_flow_mod(sw, &fm);
     } else if (fm.command == OFPFC_ADD) {
-        add_flow(sw, &fm);
+        replace_flow(sw, &fm, true);
     } else if (fm.command == OFPFC_DELETE_STRICT) {
-        struct fake_flow *f = find_flow(sw, &fm);
-
-        if (f) {
-            free_flow(sw, f);
-        }
+        replace_flow(sw, &fm, false);
     } else {
         ovs_assert(fm.command == OFPFC_DELETE);
         delete_flows(sw, &fm);
@@ -446,21 +435,24 @@ reply_flows(struct fake_switch *sw, const struct ofp_header *oh)
 {
     struct ovs_list parts;
     struct fake_flow *f;
-    struct ofpbuf *msg;
+    struct ofpbuf *msg, ofpacts;
 
     ofpmp_init(&parts, oh);
+    ofpbuf_init(&ofpacts, 256);
     HMAP_FOR_EACH (f, node, &sw->flows) {
         struct ofputil_flow_stats fs = {
-            .cookie = htonll(f->fe.cookie),
-            .table_id = f->fe.table,
-            .priority = f->fe.priority,
-            .ofpacts = f->fe.ofpacts,
-            .ofpacts_len = f->fe.ofpacts_len,
+            .cookie = htonll(f->fe->cookie),
+            .table_id = f->fe->table,
+            .priority = f->fe->priority,
         };
 
-        minimatch_expand(&f->fe.match, &fs.match);
+        ofpbuf_clear(&ofpacts);
+        flow_entry_decode(f->fe, &fs.match, &ofpacts);
+        fs.ofpacts = ofpacts.data;
+        fs.ofpacts_len = ofpacts.size;
         ofputil_append_flow_stats_reply(&fs, &parts, NULL);
     }
+    ofpbuf_uninit(&ofpacts);
     LIST_FOR_EACH_POP (msg, list_node, &parts) {
         reply(sw, msg);
     }
@@ -614,11 +606,24 @@ fake_switch_find(const struct fake_switch *sw, uint8_t table,
     const struct fake_flow *f;
 
     HMAP_FOR_EACH (f, node, &sw->flows) {
-        if (f->fe.table == table && matches(&f->fe, aux)) {
-            return &f->fe;
+        if (f->fe->table == table && matches(f->fe, aux)) {
+            return f->fe;
         }
     }
     return NULL;
+}
+
+void
+fake_switch_receive_all(struct fake_switch *sw, struct ofpbuf *msgs)
+{
+    while (msgs->size) {
+        const struct ofp_header *oh = msgs->data;
+        size_t length = ntohs(oh->length);
+
+        fake_switch_receive(sw, ofpbuf_clone_data(oh, length));
+        ofpbuf_pull(msgs, length);
+    }
+    ofpbuf_delete(msgs);
 }
 
 /* For tests. */
@@ -634,7 +639,7 @@ fake_switch_add_flow(struct fake_switch *sw, const char *flow)
     if (error) {
         ovs_fatal(0, "%s: %s", flow, error);
     }
-    add_flow(sw, &fm);
+    replace_flow(sw, &fm, true);
     minimatch_destroy(&fm.match);
     free(CONST_CAST(struct ofpact *, fm.ofpacts));
 }
@@ -655,7 +660,7 @@ fake_switch_format_flows(const struct fake_switch *sw, struct ds *out)
     const struct fake_flow *f;
 
     HMAP_FOR_EACH (f, node, &sw->flows) {
-        flow_entry_format(&f->fe, out);
+        flow_entry_format(f->fe, out);
         ds_put_char(out, '\n');
     }
 }
@@ -678,7 +683,7 @@ fake_switch_format(const struct fake_switch *sw, struct ds *out)
         struct ds s = DS_EMPTY_INITIALIZER;
 
         ds_put_cstr(&s, "  ");
-        flow_entry_format(&f->fe, &s);
+        flow_entry_format(f->fe, &s);
         svec_add_nocopy(&lines, ds_steal_cstr(&s));
     }
     svec_sort(&lines);

@@ -56,6 +56,9 @@ bool fake_switch_knows(enum ofptype);
 /* Carries out 'msg' and frees it. */
 void fake_switch_receive(struct fake_switch *, struct ofpbuf *msg);
 
+/* The same for all messages in 'msgs'. */
+void fake_switch_receive_all(struct fake_switch *, struct ofpbuf *msgs);
+
 /* Hands all answers over to 'os' that are there now.  Returns false if there
  * were none. */
 bool fake_switch_answer(struct fake_switch *, struct ofsync *os);
