@@ -233,16 +233,23 @@ find_row(const struct nva *nva, uint64_t id)
     return NULL;
 }
 
-/* Chooses a gateway for each port that has none, or asks for another one. */
+/* Chooses a gateway for each port that has none, or asks for another one, in
+ * VNs that have gateways. */
 static void
 assign_ports(struct nva *nva)
 {
     struct port *port;
+    struct vn *vn;
 
-    HMAP_FOR_EACH (port, name_node, &nva->topology.ports) {
-        nva_gateway_assign(nva, port);
-        if (port->gateway_wanted[0]) {
-            nva_write_port(nva, port);  /* Its error may have changed. */
+    HMAP_FOR_EACH (vn, name_node, &nva->topology.vns) {
+        if (ovs_list_is_empty(&vn->gateways)) {
+            continue;
+        }
+        HMAP_FOR_EACH (port, vn_node, &vn->ports) {
+            nva_gateway_assign(nva, port);
+            if (port->gateway_wanted[0]) {
+                nva_write_port(nva, port);  /* Its error may have changed. */
+            }
         }
     }
 }
@@ -273,10 +280,14 @@ remove_gateway(struct nva *nva, struct row *row)
         HMAP_FOR_EACH (port, vn_node, &vn->ports) {
             if (port->gateway == gw) {
                 port->gateway = NULL;
-                nva_write_port(nva, port);
             }
         }
         gateway_unlink(gw);
+        HMAP_FOR_EACH (port, vn_node, &vn->ports) {
+            if (!port->gateway) {
+                nva_write_port(nva, port);
+            }
+        }
         row->gw = NULL;
         wiring_gateway_removed(&nva->topology, gw);
         refresh_moves(vn);
