@@ -94,6 +94,7 @@ controller_libnva_a_SOURCES = \
 	controller/pipeline-ila.c \
 	controller/pipeline-late.c \
 	controller/pipeline-move.c \
+	controller/pipeline-mtu.c \
 	controller/pipeline-private.h \
 	controller/pipeline-uplink.c \
 	controller/pipeline.c \

@@ -143,6 +143,7 @@ report_migration(struct db *db, const struct nvarec_migration *row)
         .trigger = row->trigger,
         .request = row->request,
         .phase = row->phase,
+        .triggered_by = row->triggered_by,
         .last_time = last_time,
         .evacuation = (row->evacuation ? row->evacuation->header_.uuid
                        : UUID_ZERO),

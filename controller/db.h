@@ -76,6 +76,7 @@ struct db_migration {
     struct uuid uuid;
     const char *port, *new_nve, *old_nve;
     const char *kind, *trigger, *request, *phase;
+    const char *triggered_by;   /* As last written. */
     long long int last_time;    /* The newest of 'times', or 0 if none. */
     struct uuid evacuation;     /* Zero if it is not part of one. */
 };

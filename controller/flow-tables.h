@@ -75,7 +75,7 @@
                "A copy for one port, unless its own VM sent it")            \
     FLOW_TABLE(70, OUTPUT, "output", "place,port,origin", "",               \
                "Deliver to a port; from tunnel to tunnel only by redirect") \
-    FLOW_TABLE(71, TUNNEL, "tunnel", "encap,metadata", "",                  \
+    FLOW_TABLE(71, TUNNEL, "tunnel", "encap,place,metadata", "",            \
                "Send through the tunnel port of an encapsulation")          \
     FLOW_TABLE(72, UPLINK, "uplink", "metadata", "",                        \
                "Send through the uplink into a physical network")           \
@@ -84,7 +84,13 @@
     FLOW_TABLE(74, ILA, "ila", "metadata", "",                              \
                "Put the locator in the place of the identifier's prefix")   \
     FLOW_TABLE(75, ILA_OUTPUT, "ila-output", "", "",                        \
-               "Have the host route a packet to a locator")
+               "Have the host route a packet to a locator")                 \
+    FLOW_TABLE(76, PATH_MTU, "path-mtu", "metadata", "mtu,too_big",         \
+               "Find what is too big for the underlay of another NVE")      \
+    FLOW_TABLE(77, OWN_MTU, "own-mtu", "too_big", "mtu,too_big",            \
+               "Find what is too big for the underlay of this NVE")         \
+    FLOW_TABLE(78, TOO_BIG, "too-big", "in_port,too_big", "",               \
+               "Tell a VM that its packet is too big")
 
 /* Register, C name, name in documents, contents. */
 #define FLOW_REGS                                                           \
@@ -94,9 +100,11 @@
     FLOW_REG(10, ORIGIN,    "origin",                                       \
              "0 from a VM, 1 from a tunnel, 2 from an uplink, 3 routed")    \
     FLOW_REG(11, PLACE,     "place",                                        \
-             "0 unknown, 1 local port, 2 remote NVE, 3 redirect, 4 closed") \
+             "0 unknown, 1 local, 2 remote, 3 redirect, 4 closed, 5 told") \
     FLOW_REG(12, PORT,      "port",      "OpenFlow port of place 1")        \
-    FLOW_REG(13, ENCAP,     "encap",     "1 Geneve, 2 VXLAN")
+    FLOW_REG(13, ENCAP,     "encap",     "1 Geneve, 2 VXLAN")               \
+    FLOW_REG(14, MTU,       "mtu",       "longest IP packet that fits")     \
+    FLOW_REG(15, TOO_BIG,   "too_big",   "1 if it is longer")
 
 /* xreg3 (reg6 and reg7) is not in the list above, for it is 64 bits wide. */
 #define FLOW_XREG_ND_MAC "xreg3"
@@ -127,7 +135,8 @@ enum flow_place {
     FLOW_PLACE_LOCAL = 1,
     FLOW_PLACE_REMOTE = 2,
     FLOW_PLACE_REDIRECT = 3,    /* Remote, also for what a tunnel brought. */
-    FLOW_PLACE_CLOSED = 4       /* A local port whose VM is stopped. */
+    FLOW_PLACE_CLOSED = 4,      /* A local port whose VM is stopped. */
+    FLOW_PLACE_ANNOUNCED = 5    /* All other NVEs, of an announcement. */
 };
 
 /* Priorities, in all tables.  What a move learns in the data path is above

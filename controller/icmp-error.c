@@ -305,6 +305,9 @@ icmp_error_put(struct ofpbuf *answer, const void *frame_, size_t size,
     error = check_frame(frame, size, &ipv6);
     if (error) {
         return error;
+    } else if (e->cause == ICMP_ERROR_TOO_BIG && !ipv6
+               && !(get_u16(frame + ETH_HEADER_LEN + 6) & IP_DONT_FRAGMENT)) {
+        return "may be fragmented";
     }
     eth = ofpbuf_put_zeros(answer, sizeof *eth);
     memcpy(&eth->eth_dst, frame + ETH_ADDR_LEN, ETH_ADDR_LEN);

@@ -67,7 +67,8 @@ struct icmp_error {
  *     - an ICMP error, or an ICMPv6 error or redirect;
  *     - a packet that is sent to a group, by its IP or its Ethernet address;
  *     - one whose source is not the address of a single host;
- *     - a fragment other than the first.
+ *     - a fragment other than the first;
+ *     - one that is too big and may be fragmented (RFC 1191 section 4).
  *
  * RFC 4443 would allow "packet too big" for multicast, too; this does not.
  * The broadcast address of a subnet cannot be told from that of a host here;

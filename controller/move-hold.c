@@ -20,6 +20,26 @@
  * back. */
 #define RELEASE_SETTLE_MS 20
 
+static const char *const words[] = {
+    [MOVE_NOT_HELD] = "",
+    [MOVE_HOLD] = "hold",
+    [MOVE_PAUSED] = "paused",
+};
+
+const char *
+move_hold_to_string(enum move_hold hold)
+{
+    return words[hold];
+}
+
+enum move_hold
+move_hold_from_string(const char *word)
+{
+    return (!strcmp(word, words[MOVE_HOLD]) ? MOVE_HOLD
+            : !strcmp(word, words[MOVE_PAUSED]) ? MOVE_PAUSED
+            : MOVE_NOT_HELD);
+}
+
 void
 move_hold(struct move *move, enum move_hold hold, long long int now,
           long long int wall)
@@ -30,7 +50,7 @@ move_hold(struct move *move, enum move_hold hold, long long int now,
         return;
     }
     move->hold = hold;
-    move->triggered_by = hold == MOVE_HOLD ? "hold" : "paused";
+    move->triggered_by = move_hold_to_string(hold);
     move->times[MOVE_TRIGGERED] = wall;
     if (move->old_ofport) {
         ofsync_count_port(move->old_nve->ofsync, move_unit__(move),

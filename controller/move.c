@@ -82,7 +82,8 @@ resume_cut(struct move *move, long long int now, long long int wall)
 {
     struct move_part *part;
 
-    move->triggered_by = "resumed";
+    move->triggered_by = (move->hold ? move_hold_to_string(move->hold)
+                          : "resumed");
     move->cut_peers = move->cut_old = true;
     wiring_port_groups_changed(move->topology, move->port);
     LIST_FOR_EACH (part, move_node, &move->parts) {

@@ -73,6 +73,11 @@ enum move_hold {
     MOVE_PAUSED                 /* It has stopped. */
 };
 
+/* The word for it in a request and in what triggered a move, and back.  That
+ * of MOVE_NOT_HELD is empty, and any other word means it. */
+const char *move_hold_to_string(enum move_hold);
+enum move_hold move_hold_from_string(const char *);
+
 /* Packets that were delivered to an interface since a hold began. */
 struct move_delivery {
     bool started;

@@ -9,7 +9,10 @@
 #include <netinet/ip6.h>
 
 #include "cookie.h"
+#include "coverage.h"
 #include "flow-tables.h"
+#include "icmp-error.h"
+#include "openvswitch/dynamic-string.h"
 #include "openvswitch/ofp-packet.h"
 #include "openvswitch/ofpbuf.h"
 #include "openvswitch/vlog.h"
@@ -17,6 +20,9 @@
 #include "util.h"
 
 VLOG_DEFINE_THIS_MODULE(guest);
+
+COVERAGE_DEFINE(nva_too_big_answered);
+COVERAGE_DEFINE(nva_too_big_unanswered);
 
 /* What VMs say that the switches leave to us. */
 
@@ -249,4 +255,36 @@ nva_guest_denied(struct session *s, const struct ofputil_packet_in *pin)
                      port->name, a->ifname);
     }
     ds_destroy(&claim);
+}
+
+/* Path MTU. */
+
+void
+nva_guest_too_big(struct session *s, const struct ofputil_packet_in *pin)
+{
+    const struct flow *flow = &pin->flow_metadata.flow;
+    const struct icmp_error e = {
+        .cause = ICMP_ERROR_TOO_BIG,
+        .mtu = flow->regs[FLOW_REG_MTU],
+        .mac = flow_nva_mac(),
+    };
+    struct ds actions = DS_EMPTY_INITIALIZER;
+    struct ofpbuf frame;
+    const char *error;
+
+    ofpbuf_init(&frame, ICMP_ERROR_MAX_FRAME);
+    error = icmp_error_put(&frame, pin->packet, pin->packet_len, &e);
+    if (error) {
+        COVERAGE_INC(nva_too_big_unanswered);
+        VLOG_DBG("%s: packet that is too big not answered: %s", s->nve->name,
+                 error);
+    } else {
+        COVERAGE_INC(nva_too_big_answered);
+        ds_put_format(&actions, "output:%"PRIu32, flow->in_port.ofp_port);
+        ofconn_send(s->of_peer->ofconn,
+                    packet_out_encode(frame.data, frame.size,
+                                      OFPP_CONTROLLER, ds_cstr(&actions)));
+    }
+    ofpbuf_uninit(&frame);
+    ds_destroy(&actions);
 }

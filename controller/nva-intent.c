@@ -15,6 +15,7 @@
 #include "ila.h"
 #include "openvswitch/dynamic-string.h"
 #include "openvswitch/vlog.h"
+#include "pipeline.h"
 #include "util.h"
 
 VLOG_DEFINE_THIS_MODULE(intent);
@@ -93,11 +94,31 @@ check_locator(const struct topology *t, const struct nve *nve,
     return NULL;
 }
 
-/* Parses the locator of 'row' into 'nve'.  Returns true if it changed. */
-static bool
-parse_locator(const struct topology *t, struct nve *nve,
-              const struct db_nve *row)
+/* Returns the MTU of the underlay that 'row' tells, 0 if it tells none, and
+ * appends what is wrong with it. */
+static uint16_t
+get_underlay_mtu(const struct db_nve *row, struct ds *errors)
 {
+    const char *s = smap_get_def(row->options, "underlay_mtu", "");
+    int mtu = 0;
+
+    if (s[0] && (!str_to_int(s, 10, &mtu) || mtu < PIPELINE_UNDERLAY_MTU_MIN
+                 || mtu > UINT16_MAX)) {
+        ds_put_format(errors, "options:underlay_mtu=%s is not a number from "
+                      "%d to %d; using none", s, PIPELINE_UNDERLAY_MTU_MIN,
+                      UINT16_MAX);
+        mtu = 0;
+    }
+    return mtu;
+}
+
+/* Parses the options of 'row' into 'nve'.  Returns true if they changed. */
+static bool
+parse_nve_options(const struct topology *t, struct nve *nve,
+                  const struct db_nve *row)
+{
+    struct ds errors = DS_EMPTY_INITIALIZER;
+    uint16_t mtu = get_underlay_mtu(row, &errors);
     const char *s = smap_get_def(row->options, "ila_locator", "");
     struct session *session = nve->session;
     struct in6_addr locator = in6addr_any;
@@ -108,19 +129,21 @@ parse_locator(const struct topology *t, struct nve *nve,
         error = check_locator(t, nve, &locator);
     }
     if (error) {
-        char *msg = xasprintf("options:ila_locator=%s %s; using none", s,
-                              error);
-
+        ds_put_format(&errors, "%soptions:ila_locator=%s %s; using none",
+                      errors.length ? "; " : "", s, error);
         locator = in6addr_any;
-        nva_session_set_error(session, msg);
-        free(msg);
-    } else if (session->locator_wrong) {
-        nva_session_set_error(session, NULL);
+        free(error);
     }
-    session->locator_wrong = error != NULL;
-    free(error);
-    changed = !ipv6_addr_equals(&locator, &nve->locator);
+    if (errors.length || session->options_wrong) {
+        nva_session_set_error(session,
+                              errors.length ? ds_cstr(&errors) : NULL);
+    }
+    session->options_wrong = errors.length > 0;
+    ds_destroy(&errors);
+    changed = (!ipv6_addr_equals(&locator, &nve->locator)
+               || mtu != nve->underlay_mtu);
     nve->locator = locator;
+    nve->underlay_mtu = mtu;
     return changed;
 }
 
@@ -163,7 +186,7 @@ on_nve(const struct db_nve *row, void *nva_)
         created = true;
     }
     nva_session_configure(nva, nve, row);
-    moved = parse_locator(&nva->topology, nve, row);
+    moved = parse_nve_options(&nva->topology, nve, row);
     if (parse_encap_ips(nve, row) || moved) {
         wiring_nve_changed(nve, &nva->wiring);
         wiring_nve_moved(&nva->topology, nve);
@@ -504,27 +527,17 @@ has_ips(const struct port *port, const struct in6_addr ips[], size_t n)
 }
 
 /* Returns the port of 'vn' other than 'port' that has one of 'ips', or null.
- * Their responders would contradict each other.  Walks all ports, but not if
- * 'port' has 'ips' already: then nobody else has been let in with them. */
+ * Their responders would contradict each other. */
 static const struct port *
 find_duplicate(const struct vn *vn, const struct port *port,
                const struct in6_addr ips[], size_t n)
 {
-    const struct port *other;
+    const struct port *other = NULL;
 
-    if (port && has_ips(port, ips, n)) {
-        return NULL;
+    for (size_t i = 0; i < n && !other; i++) {
+        other = topology_find_port_by_ip(vn, &ips[i], port);
     }
-    HMAP_FOR_EACH (other, vn_node, &vn->ports) {
-        for (size_t i = 0; other != port && i < other->n_ips; i++) {
-            for (size_t j = 0; j < n; j++) {
-                if (!memcmp(&other->ips[i], &ips[j], sizeof ips[j])) {
-                    return other;
-                }
-            }
-        }
-    }
-    return NULL;
+    return other;
 }
 
 /* Brings 'port' in line with its row.  Takes 'ips'. */
@@ -535,9 +548,7 @@ update_port(struct nva *nva, struct port *port, const struct db_port *row,
     if (!eth_addr_equals(port->mac, mac)
         || port->security != row->port_security
         || !has_ips(port, ips, row->n_ips)) {
-        free(port->ips);
-        port->ips = ips;
-        port->n_ips = row->n_ips;
+        topology_set_ips(port, ips, row->n_ips);
         port->mac = mac;
         port->security = row->port_security;
         wiring_port_changed(&nva->topology, port);
@@ -607,8 +618,7 @@ on_port(const struct db_port *row, void *nva_)
     port->uuid = row->uuid;
     port->n_spoofed = row->n_spoofed;
     port->mac = mac;
-    port->ips = ips;
-    port->n_ips = row->n_ips;
+    topology_set_ips(port, ips, row->n_ips);
     port->security = row->port_security;
     port->gateway_last = nullable_xstrdup(row->served_by);
     port->gateway_wanted = xstrdup(row->gateway);

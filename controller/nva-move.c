@@ -295,7 +295,7 @@ start_move(struct mig *mig, struct port *port, struct nve *nve, bool is_cut)
         .patient = mig->kind != MIG_HOT,
         .drain_max_ms = mig->nva->drain_max_ms,
         .is_cut = is_cut,
-        .hold = mig->was_held ? MOVE_PAUSED : MOVE_NOT_HELD,
+        .hold = mig->was_held,
     };
 
     free(mig->old_nve);
@@ -375,10 +375,19 @@ resume(struct mig *mig)
 static enum move_hold
 requested_hold(const struct mig *mig)
 {
-    const char *request = mig->request ? mig->request : "";
+    return move_hold_from_string(mig->request ? mig->request : "");
+}
 
-    return (is_word(request, "hold") ? MOVE_HOLD
-            : is_word(request, "paused") ? MOVE_PAUSED : MOVE_NOT_HELD);
+/* Returns how a move was held when 'row' was written.  By now 'row->request'
+ * may say something else. */
+static enum move_hold
+hold_of_row(const struct db_migration *row)
+{
+    bool held = is_word(row->phase, "held");
+    enum move_hold hold = move_hold_from_string(row->triggered_by);
+
+    return (!held && !is_word(row->phase, "cutover") ? MOVE_NOT_HELD
+            : held && !hold ? MOVE_PAUSED : hold);
 }
 
 /* Returns false if that is not possible now. */
@@ -505,10 +514,7 @@ nva_mig_row(struct nva *nva, const struct db_migration *row)
         mig->old_nve = xstrdup(row->old_nve);
         mig->kind = kind_from_string(row->kind);
         mig->immediate = is_word(row->trigger, "now");
-        mig->was_held = (is_word(row->phase, "held")
-                         || (is_word(row->phase, "cutover")
-                             && (is_word(row->request, "hold")
-                                 || is_word(row->request, "paused"))));
+        mig->was_held = hold_of_row(row);
         mig->start_by = clock_msec() + START_TIMEOUT_MS;
         mig->requested = clock_wall_usec();
         hmap_insert(&nva->migs, &mig->node, hash_uint64(id));

@@ -68,7 +68,7 @@ struct session {
     bool probing;               /* Its underlay neighbors are being proved. */
     bool uplinks_dirty;         /* Its uplinks are to be read again. */
     bool uplinks_wrong;         /* 'error' is about them. */
-    bool locator_wrong;         /* 'error' is about its locator. */
+    bool options_wrong;         /* 'error' is about its options. */
 
     char *error;                /* For NVE:error. */
     struct ovs_list dirty_node; /* In nva's 'dirty_sessions', if dirty. */
@@ -95,7 +95,7 @@ struct mig {
     enum mig_kind kind;
     bool immediate;             /* trigger=now. */
     bool requested_done;        /* 'request' has been carried out. */
-    bool was_held;              /* So it was before a restart. */
+    enum move_hold was_held;    /* So it was before a restart. */
     struct move *move;          /* Null until it can start. */
     long long int start_by;     /* When to give up waiting for that. */
     long long int requested;    /* µs since the epoch. */
@@ -185,6 +185,7 @@ void nva_hypervisor_digest(struct session *);
 
 /* nva-guest.c */
 void nva_guest_rarp(struct session *, const struct ofputil_packet_in *);
+void nva_guest_too_big(struct session *, const struct ofputil_packet_in *);
 void nva_guest_denied(struct session *, const struct ofputil_packet_in *);
 
 /* nva-intent.c */

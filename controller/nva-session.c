@@ -332,6 +332,9 @@ of_packet_in(struct ofconn *oc OVS_UNUSED, const struct ofputil_packet_in *pin,
     case PIPELINE_PUNT_MEMBERSHIP:
         nva_mcast_packet_in(s->nva, s->nve, pin);
         break;
+    case PIPELINE_PUNT_TOO_BIG:
+        nva_guest_too_big(s, pin);
+        break;
     case PIPELINE_PUNT_LATE:
         nva_late_packet_in(s, pin);
         break;

@@ -59,7 +59,7 @@ pipeline_add_ila_nve__(struct flow_list *fl, const struct nve *nve)
                       FLOW_TABLE_TUNNEL);
     }
     flow_list_add(fl, FLOW_TABLE_ILA, FLOW_PRIO_DEFAULT, cookie, "",
-                  "resubmit(,%d)", FLOW_TABLE_TUNNEL);
+                  "resubmit(,%d)", pipeline_to_tunnel__(nve));
     flow_list_add(fl, FLOW_TABLE_ILA_OUTPUT, FLOW_PRIO_DEFAULT, cookie, "",
                   "set_field:"FLOW_NVA_MAC"->eth_src,"
                   "set_field:"ETH_ADDR_FMT"->eth_dst,output:LOCAL",

@@ -67,8 +67,10 @@ put_learn_remote(struct ds *s, enum flow_place place, const struct nve *nve,
 static void
 put_announce(struct ds *s, uint64_t id)
 {
-    ds_put_format(s, "set_field:"FLOW_ANNOUNCE_FMT"->eth_dst,resubmit(,%d)",
-                  FLOW_ANNOUNCE_ARGS(id), FLOW_TABLE_FLOOD_REMOTE);
+    ds_put_format(s, "set_field:"FLOW_ANNOUNCE_FMT"->eth_dst,"
+                  "set_field:%d->"REG_PLACE",resubmit(,%d)",
+                  FLOW_ANNOUNCE_ARGS(id), FLOW_PLACE_ANNOUNCED,
+                  FLOW_TABLE_FLOOD_REMOTE);
 }
 
 /* Appends to 'fl' that packets from 'ofport' that match 'match' pass the

@@ -6,8 +6,10 @@
 
 /* What the files of pipeline share.  For them only. */
 
+#include "flow-tables.h"
 #include "openvswitch/compiler.h"
 #include "pipeline.h"
+#include "topology.h"
 
 struct ds;
 
@@ -21,10 +23,13 @@ struct ds;
 #define REG_PLACE       R(11)
 #define REG_PORT        R(12)
 #define REG_ENCAP       R(13)
+#define REG_MTU         R(14)
+#define REG_TOO_BIG     R(15)
 BUILD_ASSERT_DECL(FLOW_REG_ND_FLAGS == 1 && FLOW_REG_ND_OPTION == 2
                   && FLOW_REG_CHUNK == 9 && FLOW_REG_ORIGIN == 10
                   && FLOW_REG_PLACE == 11 && FLOW_REG_PORT == 12
-                  && FLOW_REG_ENCAP == 13);
+                  && FLOW_REG_ENCAP == 13 && FLOW_REG_MTU == 14
+                  && FLOW_REG_TOO_BIG == 15);
 
 /* Formats into 's', replacing what was there, and returns the string. */
 const char *pipeline_fmt__(struct ds *s, const char *format, ...)
@@ -67,6 +72,24 @@ void pipeline_add_ila_remote__(struct flow_list *, const struct port *,
 void pipeline_add_ila_local__(struct flow_list *, const struct port *,
                               const struct nve *here, int priority,
                               uint64_t cookie);
+
+/* Add what has VMs told that a packet is too big for the underlay: what each
+ * NVE needs for that; for what goes to 'port' at 'there', to whose address
+ * 'ip' others tunnel; and for what 'port' sends from 'ofport' at 'here', with
+ * the meter that 'fl' has already.  They add nothing unless the NVE has an
+ * 'underlay_mtu'. */
+void pipeline_add_mtu_nve__(struct flow_list *, const struct nve *);
+void pipeline_add_mtu_remote__(struct flow_list *, const struct port *,
+                               const struct nve *there, int ip);
+void pipeline_add_mtu_local__(struct flow_list *, const struct port *,
+                              const struct nve *here, ofp_port_t ofport);
+
+/* Returns the table where what a VM sent goes into a tunnel from 'nve'. */
+static inline enum flow_table
+pipeline_to_tunnel__(const struct nve *nve)
+{
+    return nve->underlay_mtu ? FLOW_TABLE_PATH_MTU : FLOW_TABLE_TUNNEL;
+}
 
 /* Adds that late packets which must not be answered do not reach the
  * controller, so that they use up nobody's meter; icmp-error.h decides. */

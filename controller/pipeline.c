@@ -73,10 +73,18 @@ add_tunnel(struct flow_list *fl, const struct nve *nve, enum encap encap,
                   PIPELINE_PUNT_PROBE);
 
     /* Sending. */
-    flow_list_add(fl, FLOW_TABLE_TUNNEL, FLOW_PRIO_NORMAL, cookie,
+    flow_list_add(fl, FLOW_TABLE_TUNNEL, FLOW_PRIO_LOW, cookie,
                   fmt(&m, REG_ENCAP"=%d", encap),
                   "move:OXM_OF_METADATA[0..23]->NXM_NX_TUN_ID[0..23],"
                   "output:%"PRIu32, ofport);
+
+    /* An announcement is a copy of any frame, of which the end is for nobody
+     * and may not fit into the underlay. */
+    flow_list_add(fl, FLOW_TABLE_TUNNEL, FLOW_PRIO_NORMAL, cookie,
+                  fmt(&m, REG_ENCAP"=%d,"REG_PLACE"=%d", encap,
+                      FLOW_PLACE_ANNOUNCED),
+                  "move:OXM_OF_METADATA[0..23]->NXM_NX_TUN_ID[0..23],"
+                  "output(port=%"PRIu32",max_len=%d)", ofport, ETH_TOTAL_MIN);
     ds_destroy(&m);
 }
 
@@ -165,7 +173,7 @@ add_defaults(struct flow_list *fl, uint64_t cookie)
 
 /* The end of the pipeline. */
 static void
-add_output(struct flow_list *fl, uint64_t cookie)
+add_output(struct flow_list *fl, const struct nve *nve, uint64_t cookie)
 {
     struct ds m = DS_EMPTY_INITIALIZER;
 
@@ -184,7 +192,7 @@ add_output(struct flow_list *fl, uint64_t cookie)
     flow_list_add(fl, FLOW_TABLE_OUTPUT, FLOW_PRIO_NORMAL, cookie,
                   fmt(&m, REG_PLACE"=%d,"REG_ORIGIN"=%d", FLOW_PLACE_REMOTE,
                       FLOW_FROM_VM),
-                  "resubmit(,%d)", FLOW_TABLE_TUNNEL);
+                  "resubmit(,%d)", pipeline_to_tunnel__(nve));
     /* A gateway sends on what a tunnel brought, one hop less (RFC 1812
      * section 5.3.1), so this ends, too. */
     flow_list_add(fl, FLOW_TABLE_OUTPUT, FLOW_PRIO_NORMAL, cookie,
@@ -213,9 +221,10 @@ pipeline_nve(const struct nve *nve, ofp_port_t geneve, ofp_port_t vxlan,
     add_tunnel(fl, nve, ENCAP_VXLAN, vxlan);
     add_defaults(fl, cookie);
     add_nd_reply(fl, cookie);
-    add_output(fl, cookie);
+    add_output(fl, nve, cookie);
     pipeline_add_unanswerable__(fl, cookie);
     pipeline_add_ila_nve__(fl, nve);
+    pipeline_add_mtu_nve__(fl, nve);
 
     /* Flood lists are shared by all NVEs and so name this one, too. */
     for (size_t i = 0; i < nve->n_ips; i++) {
@@ -337,6 +346,7 @@ add_remote_mapping(struct flow_list *fl, const struct port *port,
                   "set_field:%d->"REG_PLACE",%s", FLOW_PLACE_REMOTE,
                   ds_cstr(&a));
     pipeline_add_ila_remote__(fl, port, nve, ip);
+    pipeline_add_mtu_remote__(fl, port, nve, ip);
     ds_destroy(&m);
     ds_destroy(&a);
 }
@@ -581,6 +591,7 @@ pipeline_port_local(const struct port *port, const struct nve *here,
     add_responder(fl, port, cookie);
     pipeline_add_way_out__(fl, port, here, ofport);
     pipeline_add_ila_local__(fl, port, here, FLOW_PRIO_NORMAL, cookie);
+    pipeline_add_mtu_local__(fl, port, here, ofport);
 
     /* Open vSwitch would skip the sender, too, but with a line in its log. */
     flow_list_add(fl, FLOW_TABLE_FLOOD_PORT, FLOW_PRIO_NORMAL, cookie,

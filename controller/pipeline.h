@@ -32,6 +32,7 @@ enum pipeline_punt {
     PIPELINE_PUNT_ANSWER = 6,       /* A VM answered a request of ours. */
     PIPELINE_PUNT_SEEN = 7,         /* An uplink brought a frame for a VM. */
     PIPELINE_PUNT_MEMBERSHIP = 8,   /* A VM sent IGMP or MLD. */
+    PIPELINE_PUNT_TOO_BIG = 9,      /* What a VM sent fits into no tunnel. */
     PIPELINE_PUNT_TTL = 16,         /* A packet at a gateway has no hops
                                      * left. */
     PIPELINE_PUNT_LATE = 20         /* A packet came for a VM that has left. */
@@ -83,6 +84,10 @@ void pipeline_put_flood(struct ds *, const struct vn *);
  * are included. */
 struct flow_list *pipeline_port_remote(const struct port *,
                                        const struct nve *, int ip);
+
+/* Every tenant may send IPv6 packets of 1280 bytes (RFC 8200 section 5), in
+ * tunnels over IPv6. */
+#define PIPELINE_UNDERLAY_MTU_MIN 1350
 
 /* 'port' has the interface 'ofport' at 'here'.  If 'there' is nonnull, then it
  * may send from here but is there, at address 'ip': here is the new NVE before

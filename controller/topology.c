@@ -176,6 +176,7 @@ topology_add_vn(struct topology *t, const char *name, uint64_t id)
     vn->name = xstrdup(name);
     vn->id = id;
     hmap_init(&vn->ports);
+    hmap_init(&vn->addresses);
     hmap_init(&vn->members);
     hmap_init(&vn->groups);
     ovs_list_init(&vn->gateways);
@@ -193,6 +194,7 @@ topology_remove_vn(struct topology *t, struct vn *vn)
     hmap_remove(&t->vns, &vn->name_node);
     hmap_remove(&t->vns_by_id, &vn->id_node);
     hmap_destroy(&vn->ports);
+    hmap_destroy(&vn->addresses);
     hmap_destroy(&vn->members);
     hmap_destroy(&vn->groups);
     for (size_t i = 0; i < ARRAY_SIZE(vn->flood); i++) {
@@ -249,6 +251,54 @@ topology_add_port(struct topology *t, const char *name, uint64_t id,
     return port;
 }
 
+static uint32_t
+hash_ip(const struct in6_addr *ip)
+{
+    return hash_bytes(ip, sizeof *ip, 0);
+}
+
+static void
+forget_addresses(struct port *port)
+{
+    for (size_t i = 0; i < port->n_addresses; i++) {
+        hmap_remove(&port->vn->addresses, &port->addresses[i].node);
+    }
+    free(port->addresses);
+    port->addresses = NULL;
+    port->n_addresses = 0;
+}
+
+void
+topology_set_ips(struct port *port, struct in6_addr *ips, size_t n)
+{
+    forget_addresses(port);
+    free(port->ips);
+    port->ips = ips;
+    port->n_ips = n;
+    port->addresses = xmalloc(MAX(1, n) * sizeof *port->addresses);
+    for (size_t i = 0; i < n; i++) {
+        struct address *a = &port->addresses[port->n_addresses++];
+
+        a->ip = ips[i];
+        a->port = port;
+        hmap_insert(&port->vn->addresses, &a->node, hash_ip(&a->ip));
+    }
+}
+
+struct port *
+topology_find_port_by_ip(const struct vn *vn, const struct in6_addr *ip,
+                         const struct port *except)
+{
+    const struct address *a;
+
+    HMAP_FOR_EACH_WITH_HASH (a, node, hash_ip(ip), &vn->addresses) {
+        if (a->port != except && !memcmp(&a->ip, ip, sizeof *ip)) {
+            return a->port;
+        }
+    }
+    return NULL;
+}
+
 void
 topology_remove_port(struct topology *t, struct port *port)
 {
@@ -268,6 +318,7 @@ topology_remove_port(struct topology *t, struct port *port)
     }
     free(port->gateway_wanted);
     free(port->gateway_last);
+    forget_addresses(port);
     free(port->ips);
     free(port->name);
     free(port);

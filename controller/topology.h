@@ -46,6 +46,7 @@ struct nve {
     size_t n_ips;
 
     struct in6_addr locator;    /* Prefix of 64 bits, see ila.h, or zero. */
+    uint16_t underlay_mtu;      /* Longest IP packet, 0 if unknown. */
     struct eth_addr host_mac;   /* Of the bridge's local port, or zero. */
 
     ofp_port_t geneve_ofport;   /* Its own tunnels, 0 if it has none. */
@@ -95,6 +96,7 @@ struct vn {
     struct in6_addr sir;        /* Prefix of 64 bits, see ila.h, or zero. */
 
     struct hmap ports;          /* Contains "struct port"s by 'vn_node'. */
+    struct hmap addresses;      /* Contains "struct address"es of ports. */
     struct hmap members;        /* Contains "struct member"s by 'nve'. */
     struct flow_list *flood[4]; /* Cache of wiring.c, by address families. */
     struct flow_list *list;     /* Cache of wiring.c: of the VN itself. */
@@ -126,6 +128,13 @@ struct place {
                                  * cache of wiring.c. */
 };
 
+/* One of the IP addresses of a port, for topology_find_port_by_ip(). */
+struct address {
+    struct hmap_node node;      /* In the VN's 'addresses'. */
+    struct in6_addr ip;
+    struct port *port;
+};
+
 /* A Tenant System Interface: a VM's port. */
 struct port {
     struct hmap_node name_node; /* In topology's 'ports', by 'name'. */
@@ -139,6 +148,9 @@ struct port {
     struct eth_addr mac;
     struct in6_addr *ips;       /* v4-mapped if IPv4. */
     size_t n_ips;
+    struct address *addresses;  /* The same in the VN's 'addresses', or null
+                                 * before topology_set_ips(). */
+    size_t n_addresses;
     bool security;              /* Only its own addresses (V12, A7). */
     int64_t n_spoofed;          /* Reports that it used others'.  Set by the
                                  * owner. */
@@ -208,6 +220,16 @@ struct port *topology_add_port(struct topology *, const char *name,
 void topology_remove_port(struct topology *, struct port *);
 struct port *topology_find_port(const struct topology *, const char *name);
 struct port *topology_find_port_by_id(const struct topology *, uint64_t id);
+
+/* Makes the 'n' addresses 'ips', of which it takes ownership, those of the
+ * port. */
+void topology_set_ips(struct port *, struct in6_addr *ips, size_t n);
+
+/* Returns a port of the VN, other than 'except', that has been given 'ip', or
+ * null. */
+struct port *topology_find_port_by_ip(const struct vn *,
+                                      const struct in6_addr *,
+                                      const struct port *except);
 
 /* Records that 'ifname' at 'nve' is port 'port_name', replacing what was known
  * of 'ifname'. */

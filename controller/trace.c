@@ -541,6 +541,8 @@ execute_one(struct trace *tr, const struct ofpact *a, bool is_last)
 {
     if (a->type == OFPACT_OUTPUT) {
         output(tr, ofpact_get_OUTPUT(a)->port);
+    } else if (a->type == OFPACT_OUTPUT_TRUNC) {
+        output(tr, ofpact_get_OUTPUT_TRUNC(a)->port);
     } else if (a->type == OFPACT_OUTPUT_REG) {
         uint64_t port = mf_get_subfield(&ofpact_get_OUTPUT_REG(a)->src,
                                         &tr->flow);
@@ -570,6 +572,9 @@ execute_one(struct trace *tr, const struct ofpact *a, bool is_last)
         clone(tr, ofpact_get_CLONE(a));
     } else if (a->type == OFPACT_LEARN) {
         learn(tr, ofpact_get_LEARN(a));
+    } else if (a->type == OFPACT_CHECK_PKT_LARGER) {
+        /* A microflow has no length. */
+        put_line(tr, ">> taken to fit");
     } else if (a->type != OFPACT_METER) {
         put_line(tr, ">> not followed");
     }

@@ -79,6 +79,7 @@ TESTSUITE_AT = \
 	tests/system-late.at \
 	tests/system-mcast.at \
 	tests/system-move.at \
+	tests/system-mtu.at \
 	tests/system-probe.at \
 	tests/system-qemu.at \
 	tests/system-uplink.at \

@@ -93,7 +93,7 @@ class Traffic(threading.Thread):
         self.numbers = {}           # Last number of (from, to).
         self.sent = {}              # (from, to, number): when
         self.got = {}               # (from, to, number): ["hv1"...]
-        self.hops = {}              # (from, to, number): count
+        self.hops = {}              # (from, to, number): [outer header...]
         self.n_sent = self.n_got = 0
 
     def frame(self, vm, to):
@@ -185,9 +185,13 @@ class Traffic(threading.Thread):
         if key is None or key[1] == EVERYBODY or data[50:54] == ANNOUNCEMENT:
             return
         with self.lock:
-            n = self.hops[key] = self.hops.get(key, 0) + 1
-            if n > 2:
-                self.complain(key, "tunnelled %d times" % n)
+            hops = self.hops.setdefault(key, [])
+            hops.append("protocol %d from %s to %s: %s" % (
+                data[23], socket.inet_ntoa(data[26:30]),
+                socket.inet_ntoa(data[30:34]), data[34:64].hex()))
+            if len(hops) > 2:
+                self.complain(key, "tunnelled %d times:\n%s" % (
+                    len(hops), "\n".join(hops)))
 
     def read(self, owners, fd):
         owner = owners[fd]

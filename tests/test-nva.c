@@ -235,6 +235,18 @@ test_pipeline(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
     vn->late = VN_LATE_FORWARD;
     print_list("late with a locator",
                pipeline_late(port, hv1, false, hv2, 0));
+    hv1->locator = hv2->locator = vn->sir = in6addr_any;
+    hv1->underlay_mtu = 1600;
+    hv2->underlay_mtu = 1500;
+    print_list("nve with an MTU",
+               pipeline_nve(hv1, u16_to_ofp(1), u16_to_ofp(2), 1000));
+    print_list("port-remote with an MTU",
+               pipeline_port_remote(port, hv2, 0));
+    print_list("port-remote with an MTU over IPv6",
+               pipeline_port_remote(port, hv2, 1));
+    print_list("port-local with an MTU",
+               pipeline_port_local(port, hv1, u16_to_ofp(10), NULL, -1,
+                                   false));
     topology_uninit(&t);
     return EXIT_SUCCESS;
 }
