@@ -19,6 +19,8 @@ controller_libnva_a_SOURCES = \
 	controller/flow-list.h \
 	controller/flow-tables.c \
 	controller/flow-tables.h \
+	controller/gateway.c \
+	controller/gateway.h \
 	controller/hvdb-plan.c \
 	controller/hvdb-plan.h \
 	controller/hvdb-schema.c \
@@ -61,6 +63,7 @@ controller_libnva_a_SOURCES = \
 	controller/neighbor.c \
 	controller/neighbor.h \
 	controller/nva-ctl.c \
+	controller/nva-gateway.c \
 	controller/nva-guest.c \
 	controller/nva-evacuate.c \
 	controller/nva-history.c \
@@ -88,6 +91,7 @@ controller_libnva_a_SOURCES = \
 	controller/packet-out.c \
 	controller/packet-out.h \
 	controller/pipeline-flood.c \
+	controller/pipeline-gateway.c \
 	controller/pipeline-ila.c \
 	controller/pipeline-late.c \
 	controller/pipeline-move.c \
@@ -102,6 +106,8 @@ controller_libnva_a_SOURCES = \
 	controller/topology.h \
 	controller/trace.c \
 	controller/trace.h \
+	controller/wiring-gateway.c \
+	controller/wiring-private.h \
 	controller/wiring.c \
 	controller/wiring.h
 controller_libnva_a_CFLAGS = $(AM_CFLAGS) $(LIBEVENT_CFLAGS)

@@ -43,6 +43,14 @@ struct uuid;
            "Copies of a multicast group's traffic for members here.")       \
     COOKIE(GROUP_REMOTE, 12, "group-remote", NULL,                          \
            "Copies of a multicast group's traffic for NVEs with members.")  \
+    COOKIE(ROUTER, 16, "router", "Virtual_Network",                         \
+           "Answers to ARP and ND for the VN's gateways; what is for them.") \
+    COOKIE(GATEWAY, 17, "gateway", "Gateway",                               \
+           "What the gateway routes, by its policy.")                       \
+    COOKIE(GATEWAY_SELF, 18, "gateway-self", "Gateway",                     \
+           "What the gateway says by itself: echo replies, time exceeded.") \
+    COOKIE(HOST, 19, "host", "Port",                                        \
+           "The MAC address of the port, for what a gateway here routes.")  \
     COOKIE(LATE, 20, "late", "Port",                                        \
            "What becomes of packets that come where the port has been, or " \
            "where its VM is stopped.")

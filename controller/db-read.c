@@ -47,6 +47,64 @@ report_vn(struct db *db, const struct nvarec_virtual_network *row)
     }, db->aux);
 }
 
+/* Read maps of integers to strings, and of strings to integers, as smaps. */
+static void
+read_policy(const struct nvarec_gateway *row, struct smap *policy)
+{
+    smap_init(policy);
+    for (size_t i = 0; i < row->n_policy; i++) {
+        smap_add_nocopy(policy, xasprintf("%"PRId64, row->key_policy[i]),
+                        xstrdup(row->value_policy[i]));
+    }
+}
+
+static void
+read_metrics(const struct nvarec_gateway *row, struct smap *metrics)
+{
+    smap_init(metrics);
+    for (size_t i = 0; i < row->n_metrics; i++) {
+        smap_add_format(metrics, row->key_metrics[i], "%"PRId64,
+                        row->value_metrics[i]);
+    }
+}
+
+static void
+report_gateway(struct db *db, const struct nvarec_gateway *row)
+{
+    struct smap policy, metrics;
+    struct uuid *vns;
+
+    if (!row->vn) {
+        return;                 /* On its way out. */
+    }
+    read_policy(row, &policy);
+    read_metrics(row, &metrics);
+    vns = xmalloc(MAX(1, row->n_vns) * sizeof *vns);
+    for (size_t i = 0; i < row->n_vns; i++) {
+        vns[i] = row->vns[i]->header_.uuid;
+    }
+    db->class->gateway(&(struct db_gateway) {
+        .uuid = row->header_.uuid,
+        .name = row->name,
+        .vn = row->vn->header_.uuid,
+        .nve = row->nve,
+        .mac = row->mac,
+        .ips = row->ips,
+        .n_ips = row->n_ips,
+        .metric = row->metric,
+        .metrics = &metrics,
+        .vns = vns,
+        .n_vns = row->n_vns,
+        .policy = &policy,
+        .next_hops = row->next_hops,
+        .n_next_hops = row->n_next_hops,
+        .options = &row->options,
+    }, db->aux);
+    smap_destroy(&policy);
+    smap_destroy(&metrics);
+    free(vns);
+}
+
 static void
 report_port(struct db *db, const struct nvarec_port *row)
 {
@@ -61,6 +119,8 @@ report_port(struct db *db, const struct nvarec_port *row)
         .ips = row->ips,
         .n_ips = row->n_ips,
         .port_security = row->port_security,
+        .gateway = row->gateway,
+        .served_by = row->served_by,
         .nve = row->nve,
         .n_spoofed = row->spoofed,
     }, db->aux);
@@ -214,6 +274,7 @@ db_report_all(struct db *db)
     REPORT_ALL(NVA_GLOBAL, nva_global, global);
     REPORT_ALL(NVE, nve, nve);
     REPORT_ALL(VIRTUAL_NETWORK, virtual_network, vn);
+    REPORT_ALL(GATEWAY, gateway, gateway);
     report_all_ports(db);
     REPORT_ALL(EVACUATION, evacuation, evacuation);
     REPORT_ALL(MIGRATION, migration, migration);
@@ -259,11 +320,13 @@ db_report_changes(struct db *db)
     REPORT_DELETED(MIGRATION, migration, migration);
     REPORT_DELETED(EVACUATION, evacuation, evacuation);
     REPORT_DELETED(PORT, port, port);
+    REPORT_DELETED(GATEWAY, gateway, gateway);
     REPORT_DELETED(VIRTUAL_NETWORK, virtual_network, vn);
     REPORT_DELETED(NVE, nve, nve);
 
     REPORT_CHANGED(NVE, nve, nve);
     REPORT_CHANGED(VIRTUAL_NETWORK, virtual_network, vn);
+    REPORT_CHANGED(GATEWAY, gateway, gateway);
     REPORT_CHANGED(PORT, port, port);
     REPORT_CHANGED(EVACUATION, evacuation, evacuation);
     REPORT_CHANGED(MIGRATION, migration, migration);

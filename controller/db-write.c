@@ -16,6 +16,7 @@
 enum write_type {
     WRITE_NVE,
     WRITE_VN_ERROR,
+    WRITE_GATEWAY,
     WRITE_PORT,
     WRITE_MIGRATION,
     WRITE_NVE_CFG,
@@ -111,6 +112,17 @@ db_write_vn_error(struct db *db, const struct uuid *uuid, const char *error)
 }
 
 uint64_t
+db_write_gateway(struct db *db, const struct uuid *uuid, bool active,
+                 const char *error)
+{
+    struct write *w = add_write(db, WRITE_GATEWAY, uuid);
+
+    w->flags[0] = active;
+    w->strings[0] = nullable_xstrdup(error);
+    return db->seqno;
+}
+
+uint64_t
 db_write_port(struct db *db, const struct uuid *uuid,
               const struct db_port_status *status)
 {
@@ -119,6 +131,7 @@ db_write_port(struct db *db, const struct uuid *uuid,
     w->strings[0] = nullable_xstrdup(status->nve);
     w->strings[1] = xstrdup(status->state);
     w->strings[2] = nullable_xstrdup(status->error);
+    w->strings[3] = nullable_xstrdup(status->served_by);
     w->number = status->n_spoofed;
     return db->seqno;
 }
@@ -238,7 +251,20 @@ apply_port(struct db *db, const struct write *w)
         nvarec_port_set_nve(row, w->strings[0]);
         nvarec_port_set_state(row, w->strings[1]);
         nvarec_port_set_error(row, or_empty(w->strings[2]));
+        nvarec_port_set_served_by(row, or_empty(w->strings[3]));
         nvarec_port_set_spoofed(row, w->number);
+    }
+}
+
+static void
+apply_gateway(struct db *db, const struct write *w)
+{
+    const struct nvarec_gateway *row;
+
+    row = nvarec_gateway_get_for_uuid(db->idl, &w->uuid);
+    if (row) {
+        nvarec_gateway_set_state(row, w->flags[0] ? "active" : "refused");
+        nvarec_gateway_set_error(row, or_empty(w->strings[0]));
     }
 }
 
@@ -391,6 +417,9 @@ apply_write(struct db *db, const struct write *w)
         if (vn) {
             nvarec_virtual_network_set_error(vn, or_empty(w->strings[0]));
         }
+        break;
+    case WRITE_GATEWAY:
+        apply_gateway(db, w);
         break;
     case WRITE_PORT:
         apply_port(db, w);

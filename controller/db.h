@@ -49,8 +49,27 @@ struct db_port {
     char **ips;
     size_t n_ips;
     bool port_security;
+    const char *gateway;        /* Asked for, or empty. */
+    const char *served_by;      /* As last written, or empty. */
     const char *nve;            /* Where it is said to be, or null. */
     int64_t n_spoofed;
+};
+
+struct db_gateway {
+    struct uuid uuid;
+    const char *name;
+    struct uuid vn;
+    const char *nve, *mac;
+    char **ips;
+    size_t n_ips;
+    int64_t metric;
+    const struct smap *metrics; /* Integers as text. */
+    struct uuid *vns;
+    size_t n_vns;
+    const struct smap *policy;  /* Its numbers as text. */
+    char **next_hops;
+    size_t n_next_hops;
+    const struct smap *options;
 };
 
 struct db_migration {
@@ -84,6 +103,7 @@ struct db_global {
 struct db_class {
     void (*nve)(const struct db_nve *, void *aux);
     void (*vn)(const struct db_vn *, void *aux);
+    void (*gateway)(const struct db_gateway *, void *aux);
     void (*port)(const struct db_port *, void *aux);
     void (*evacuation)(const struct db_evacuation *, void *aux);
     void (*migration)(const struct db_migration *, void *aux);
@@ -91,6 +111,7 @@ struct db_class {
 
     void (*nve_deleted)(const struct uuid *, void *aux);
     void (*vn_deleted)(const struct uuid *, void *aux);
+    void (*gateway_deleted)(const struct uuid *, void *aux);
     void (*port_deleted)(const struct uuid *, void *aux);
     void (*evacuation_deleted)(const struct uuid *, void *aux);
     void (*migration_deleted)(const struct uuid *, void *aux);
@@ -113,6 +134,7 @@ struct db_nve_status {
 struct db_port_status {
     const char *nve;            /* Null if it is not bound. */
     const char *state;          /* "unbound", "bound", "moving". */
+    const char *served_by;      /* Its gateway; null for none. */
     int64_t n_spoofed;
     const char *error;          /* Null for none. */
 };
@@ -145,6 +167,9 @@ uint64_t db_write_nve(struct db *, const struct uuid *,
                       const struct db_nve_status *);
 uint64_t db_write_vn_error(struct db *, const struct uuid *,
                            const char *error);
+/* 'active' if its flows are wanted.  'error' is null for none. */
+uint64_t db_write_gateway(struct db *, const struct uuid *, bool active,
+                          const char *error);
 uint64_t db_write_port(struct db *, const struct uuid *,
                        const struct db_port_status *);
 uint64_t db_write_migration(struct db *, const struct uuid *,

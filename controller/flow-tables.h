@@ -40,8 +40,21 @@
                "Answer ARP and ND for the addresses of a virtual network")  \
     FLOW_TABLE(31, ND_REPLY, "nd-reply", "nd_mac", "nd_flags,nd_option",    \
                "Turn a neighbor solicitation into its answer")              \
-    FLOW_TABLE(45, LOOKUP, "lookup", "in_port,origin,metadata", "",         \
+    FLOW_TABLE(35, LOOKUP, "lookup", "in_port,origin,metadata", "",         \
                "Tell unicast from broadcast and multicast")                 \
+    FLOW_TABLE(40, GATEWAY, "gateway", "in_port,origin,metadata",           \
+               "place,encap",                                               \
+               "To the gateway that serves a port")                         \
+    FLOW_TABLE(41, ROUTER, "router", "origin,metadata", "",                 \
+               "What is for a gateway itself; count hops; limit the rate")  \
+    FLOW_TABLE(42, POLICY_OUT, "policy-out", "metadata", "",                \
+               "Where what leaves a virtual network may go")                \
+    FLOW_TABLE(43, ROUTE, "route", "metadata", "metadata",                  \
+               "Longest prefix: into which virtual network, or outside")    \
+    FLOW_TABLE(44, POLICY_IN, "policy-in", "metadata", "",                  \
+               "From where what enters a virtual network may come")         \
+    FLOW_TABLE(46, HOST, "host", "metadata", "origin",                      \
+               "(virtual network, IP) to the MAC address of a port")        \
     FLOW_TABLE(50, MAPPING, "mapping", "metadata,origin",                   \
                "place,port,encap",                                          \
                "(virtual network, MAC) to a local port or a remote NVE")    \
@@ -85,7 +98,7 @@
     FLOW_REG(2,  ND_OPTION, "nd_option", "option type of the answer")       \
     FLOW_REG(9,  CHUNK,     "chunk",     "next part of a flood list")       \
     FLOW_REG(10, ORIGIN,    "origin",                                       \
-             "0 from a VM, 1 from a tunnel, 2 from an uplink")              \
+             "0 from a VM, 1 from a tunnel, 2 from an uplink, 3 routed")    \
     FLOW_REG(11, PLACE,     "place",                                        \
              "0 unknown, 1 local, 2 remote, 3 redirect, 4 closed, 5 told") \
     FLOW_REG(12, PORT,      "port",      "OpenFlow port of place 1")        \
@@ -114,7 +127,8 @@ enum flow_reg {
 enum flow_origin {
     FLOW_FROM_VM = 0,
     FLOW_FROM_TUNNEL = 1,
-    FLOW_FROM_UPLINK = 2
+    FLOW_FROM_UPLINK = 2,
+    FLOW_ROUTED = 3             /* By a gateway here, whatever it came by. */
 };
 enum flow_place {
     FLOW_PLACE_UNKNOWN = 0,
@@ -135,7 +149,9 @@ enum flow_priority {
     FLOW_PRIO_NORMAL = 100,
     FLOW_PRIO_OVERRIDE = 110,
     FLOW_PRIO_REDIRECT = 150,
-    FLOW_PRIO_LEARNED = 200
+    FLOW_PRIO_LEARNED = 200,
+    FLOW_PRIO_ROUTE = 300,      /* Plus the length of the prefix. */
+    FLOW_PRIO_POLICY = 2000     /* Minus the number of the rule. */
 };
 
 /* Frames to these addresses carry nothing but their source: "this VM is here

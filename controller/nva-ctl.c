@@ -9,6 +9,7 @@
 
 #include "clock.h"
 #include "cookie.h"
+#include "gateway.h"
 #include "openvswitch/dynamic-string.h"
 #include "trace.h"
 #include "unixctl.h"
@@ -97,6 +98,7 @@ explain_object(const struct nva *nva, uint64_t cookie, struct ds *s)
     const struct port *port;
     const struct mig *mig;
     const struct mcast_group *group;
+    const struct gateway *gw;
 
     switch (cookie_kind(cookie)) {
     case COOKIE_NVE:
@@ -108,6 +110,7 @@ explain_object(const struct nva *nva, uint64_t cookie, struct ds *s)
     case COOKIE_FLOOD_LOCAL:
     case COOKIE_FLOOD_REMOTE:
     case COOKIE_UPLINK:
+    case COOKIE_ROUTER:
         vn = topology_find_vn_by_id(&nva->topology, id);
         if (vn) {
             ds_put_format(s, ": virtual network %s, VNI %"PRIu32, vn->name,
@@ -117,6 +120,7 @@ explain_object(const struct nva *nva, uint64_t cookie, struct ds *s)
         }
         break;
     case COOKIE_PORT:
+    case COOKIE_HOST:
     case COOKIE_LATE:
         port = topology_find_port_by_id(&nva->topology, id);
         if (port) {
@@ -127,6 +131,16 @@ explain_object(const struct nva *nva, uint64_t cookie, struct ds *s)
                           : "no NVE");
         } else {
             ds_put_cstr(s, ": port (gone)");
+        }
+        break;
+    case COOKIE_GATEWAY:
+    case COOKIE_GATEWAY_SELF:
+        gw = gateway_find_by_id(&nva->topology, id);
+        if (gw) {
+            ds_put_format(s, ": gateway %s of %s, at %s", gw->name,
+                          gw->vn->name, gw->nve->name);
+        } else {
+            ds_put_cstr(s, ": gateway (gone)");
         }
         break;
     case COOKIE_MOVE:

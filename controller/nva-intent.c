@@ -11,6 +11,7 @@
 #include "clock.h"
 #include "cookie.h"
 #include "flow-tables.h"
+#include "gateway.h"
 #include "ila.h"
 #include "openvswitch/dynamic-string.h"
 #include "openvswitch/vlog.h"
@@ -154,6 +155,7 @@ remove_nve(struct nva *nva, struct nve *nve)
 
     nva_evacuate_nve_gone(nva, nve);
     nva_mig_nve_gone(nva, nve);
+    nva_gateways_nve_gone(nva, nve);
     nva_late_nve_gone(nva, nve);
     HMAP_FOR_EACH (port, name_node, &nva->topology.ports) {
         if (port->place.nve == nve) {
@@ -198,6 +200,7 @@ on_nve(const struct db_nve *row, void *nva_)
     if (created) {
         struct port *port;
 
+        nva_gateways_changed(nva);
         /* Ports that the database says to be here. */
         HMAP_FOR_EACH (port, name_node, &nva->topology.ports) {
             if (!port->place.nve) {
@@ -346,6 +349,7 @@ on_vn(const struct db_vn *row, void *nva_)
     vn->late = late;
     vn->sir = sir;
     wiring_vn_changed(&nva->topology, vn);
+    nva_gateways_changed(nva);
     HMAP_FOR_EACH (port, vn_node, &vn->ports) {
         if (port->move) {
             move_refresh(port->move);
@@ -364,6 +368,9 @@ remove_port(struct nva *nva, struct port *port)
     nva_late_port_gone(port);
     wiring_port_removed(&nva->topology, port);
     topology_remove_port(&nva->topology, port);
+    if (nva->n_gateways_refused) {
+        nva_gateways_changed(nva);
+    }
 }
 
 static void
@@ -408,11 +415,15 @@ nva_write_port(struct nva *nva, const struct port *port)
         .nve = port->place.nve ? port->place.nve->name : NULL,
         .state = (port->move || port->closed ? "moving"
                   : port->place.nve ? "bound" : "unbound"),
+        .served_by = port->gateway ? port->gateway->name : NULL,
         .n_spoofed = port->n_spoofed,
     };
 
     if (!error) {
         error = check_interfaces(&nva->topology, port);
+    }
+    if (!error) {
+        error = nva_gateway_get_error(port);
     }
     status.error = error;
     db_write_port(nva->db, &port->uuid, &status);
@@ -425,7 +436,7 @@ write_port_error(struct nva *nva, const struct db_port *row,
 {
     struct db_port_status status = {
         .nve = row->nve, .state = "unbound", .error = error,
-        .n_spoofed = row->n_spoofed,
+        .served_by = row->served_by, .n_spoofed = row->n_spoofed,
     };
 
     db_write_port(nva->db, &row->uuid, &status);
@@ -475,6 +486,7 @@ nva_rebind(struct nva *nva, struct port *port)
     } else {
         wiring_port_changed(&nva->topology, port);
     }
+    nva_gateway_assign(nva, port);
     nva_late_port_changed(nva, port);
     nva_evacuate_port_changed(nva, port);
     nva_mcast_query(nva, port, true);
@@ -549,6 +561,18 @@ update_port(struct nva *nva, struct port *port, const struct db_port *row,
     }
 }
 
+/* Notes which gateway the row of 'port' asks for. */
+static void
+want_gateway(struct nva *nva, struct port *port, const struct db_port *row)
+{
+    if (strcmp(port->gateway_wanted, row->gateway)) {
+        free(port->gateway_wanted);
+        port->gateway_wanted = xstrdup(row->gateway);
+        nva_gateway_assign(nva, port);
+        nva_write_port(nva, port);
+    }
+}
+
 static void
 on_port(const struct db_port *row, void *nva_)
 {
@@ -572,6 +596,8 @@ on_port(const struct db_port *row, void *nva_)
     if (duplicate) {
         error = xasprintf("ips: an address is already that of port %s",
                           duplicate->name);
+    } else if (!error && vn) {
+        error = nva_gateway_find_duplicate(vn, mac, ips, row->n_ips);
     }
     if (error || !vn) {
         if (port) {
@@ -585,6 +611,7 @@ on_port(const struct db_port *row, void *nva_)
 
     if (port) {
         update_port(nva, port, row, mac, ips);
+        want_gateway(nva, port, row);
         return;
     }
     port = topology_add_port(&nva->topology, row->name, id, vn);
@@ -593,6 +620,8 @@ on_port(const struct db_port *row, void *nva_)
     port->mac = mac;
     topology_set_ips(port, ips, row->n_ips);
     port->security = row->port_security;
+    port->gateway_last = nullable_xstrdup(row->served_by);
+    port->gateway_wanted = xstrdup(row->gateway);
     if (row->nve) {
         wiring_place_port(&nva->topology, port,
                           topology_find_nve(&nva->topology, row->nve));
@@ -615,6 +644,18 @@ on_port_deleted(const struct uuid *uuid, void *nva_)
 }
 
 /* The rest. */
+
+static void
+on_gateway(const struct db_gateway *row, void *nva_)
+{
+    nva_gateway_row(nva_from(nva_), row);
+}
+
+static void
+on_gateway_deleted(const struct uuid *uuid, void *nva_)
+{
+    nva_gateway_row_deleted(nva_from(nva_), uuid);
+}
 
 static void
 on_migration(const struct db_migration *row, void *nva_)
@@ -715,12 +756,14 @@ on_refused(const char *error, void *nva_ OVS_UNUSED)
 const struct db_class nva_db_class = {
     .nve = on_nve,
     .vn = on_vn,
+    .gateway = on_gateway,
     .port = on_port,
     .evacuation = on_evacuation,
     .migration = on_migration,
     .global = on_global,
     .nve_deleted = on_nve_deleted,
     .vn_deleted = on_vn_deleted,
+    .gateway_deleted = on_gateway_deleted,
     .port_deleted = on_port_deleted,
     .evacuation_deleted = on_evacuation_deleted,
     .migration_deleted = on_migration_deleted,

@@ -7,6 +7,7 @@
 /* What the files of the module share: nva.c (life and loop), nva-intent.c
  * (from the database to the topology), nva-session.c (sessions),
  * nva-hypervisor.c (databases of hypervisors), nva-guest.c (what VMs say),
+ * nva-gateway.c (gateways, and which of them serves a port),
  * nva-mcast.c (their multicast memberships), nva-move.c (moves),
  * nva-history.c (moves that have ended), nva-late.c (packets that come after
  * them), nva-evacuate.c (moves of all ports of an NVE), nva-probe.c (where
@@ -137,6 +138,10 @@ struct nva {
     struct ovs_list evacuations; /* Those running. */
     bool evacuations_dirty;     /* Some evacuation wants a look. */
 
+    struct hmap gateways;       /* Rows of Gateway, of nva-gateway.c. */
+    bool gateways_dirty;        /* They, or what they depend on, changed. */
+    size_t n_gateways_refused;
+
     struct ovs_list lates;      /* Contains "struct late"s by 'until'. */
     size_t n_exchanged;         /* Bytes to and from switches, but for packets,
                                  * since trim_memory(). */
@@ -228,6 +233,19 @@ void nva_evacuate_migration_deleted(struct nva *, const struct uuid *);
 void nva_evacuations_retry(struct nva *);
 void nva_evacuations_run(struct nva *);
 void nva_evacuations_destroy(struct nva *);
+
+/* nva-gateway.c */
+void nva_gateway_row(struct nva *, const struct db_gateway *);
+void nva_gateway_row_deleted(struct nva *, const struct uuid *);
+void nva_gateways_changed(struct nva *);
+void nva_gateways_nve_gone(struct nva *, const struct nve *);
+void nva_gateway_assign(struct nva *, struct port *);
+char *nva_gateway_get_error(const struct port *);
+char *nva_gateway_find_duplicate(const struct vn *, struct eth_addr mac,
+                                 const struct in6_addr ips[], size_t n);
+void nva_gateway_ttl(struct session *, const struct ofputil_packet_in *);
+void nva_gateways_run(struct nva *);
+void nva_gateways_destroy(struct nva *);
 
 /* nva-late.c */
 void nva_late_left(struct nva *, struct port *, struct nve *,

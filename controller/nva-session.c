@@ -326,6 +326,9 @@ of_packet_in(struct ofconn *oc OVS_UNUSED, const struct ofputil_packet_in *pin,
     case PIPELINE_PUNT_SEEN:
         nva_announce_seen(s->nva, s->nve, ntohll(pin->cookie));
         break;
+    case PIPELINE_PUNT_TTL:
+        nva_gateway_ttl(s, pin);
+        break;
     case PIPELINE_PUNT_MEMBERSHIP:
         nva_mcast_packet_in(s->nva, s->nve, pin);
         break;

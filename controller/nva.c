@@ -132,6 +132,7 @@ nva_create(const struct nva_config *config, struct nva **nvap)
     ovs_list_init(&nva->behind);
     ovs_list_init(&nva->lates);
     hmap_init(&nva->migs);
+    hmap_init(&nva->gateways);
     nva->drain_max_ms = NVA_DRAIN_MAX * 1000;
     ovs_list_init(&nva->evacuations);
     nva->history = nva_history_create();
@@ -176,6 +177,7 @@ nva_destroy(struct nva *nva)
     }
     nva_evacuations_destroy(nva);
     nva_migs_destroy(nva);
+    nva_gateways_destroy(nva);
     HMAP_FOR_EACH_SAFE (port, name_node, &nva->topology.ports) {
         nva_late_port_gone(port);
         nva_mcast_port_gone(nva, port);
@@ -257,6 +259,7 @@ nva_run(struct nva *nva)
     if (!nva->active_here) {
         return;
     }
+    nva_gateways_run(nva);
     for (n = 0; n < EVENTS_MAX && loop_next_event(nva->loop, &event); n++) {
         nva_session_event(nva, &event);
     }

@@ -44,6 +44,22 @@ void pipeline_put_tunnel_to__(struct ds *, const struct nve *, int ip);
  * is. */
 void pipeline_put_copies__(struct ds *);
 
+/* Adds that whoever asks a VN by ARP or ND for 'ip' is told 'mac'.  A router
+ * says so of itself, and answers unicast requests, too. */
+struct pipeline_answer {
+    const struct vn *vn;
+    uint64_t cookie;
+    struct eth_addr mac;
+    bool is_router;
+};
+void pipeline_add_answer__(struct flow_list *, const struct pipeline_answer *,
+                           const struct in6_addr *ip);
+
+/* Adds what a port of a VN with gateways needs where it has the interface
+ * 'ofport'. */
+void pipeline_add_way_out__(struct flow_list *, const struct port *,
+                            const struct nve *here, ofp_port_t ofport);
+
 /* Add what has VMs reached by locators in the underlay: what each NVE needs
  * for that; for 'port' at 'there', to whose address 'ip' others tunnel; and
  * for what comes for 'port' to 'here', where it is, is going to be or has

@@ -104,7 +104,7 @@ add_nd_reply(struct flow_list *fl, uint64_t cookie)
      * taken, and all nodes hear it (RFC 4861 section 7.2.4). */
     flow_list_add(fl, FLOW_TABLE_ND_REPLY, FLOW_PRIO_OVERRIDE, cookie,
                   "icmp6,icmp_type=136,icmp_code=0,ipv6_src=::",
-                  "set_field:0x20000000->"REG_ND_FLAGS",%s,"
+                  "set_field:0x20000000/0x20000000->"REG_ND_FLAGS",%s,"
                   "set_field:33:33:00:00:00:01->eth_dst,"
                   "move:OXM_OF_PKT_REG3[0..47]->NXM_OF_ETH_SRC[],"
                   "set_field:ff02::1->ipv6_dst,"
@@ -112,7 +112,7 @@ add_nd_reply(struct flow_list *fl, uint64_t cookie)
                   reply);
     flow_list_add(fl, FLOW_TABLE_ND_REPLY, FLOW_PRIO_NORMAL, cookie,
                   "icmp6,icmp_type=136,icmp_code=0",
-                  "set_field:0x60000000->"REG_ND_FLAGS",%s,"
+                  "set_field:0x60000000/0x60000000->"REG_ND_FLAGS",%s,"
                   "move:NXM_OF_ETH_SRC[]->NXM_OF_ETH_DST[],"
                   "move:OXM_OF_PKT_REG3[0..47]->NXM_OF_ETH_SRC[],"
                   "move:NXM_NX_IPV6_SRC[]->NXM_NX_IPV6_DST[],"
@@ -193,6 +193,12 @@ add_output(struct flow_list *fl, const struct nve *nve, uint64_t cookie)
                   fmt(&m, REG_PLACE"=%d,"REG_ORIGIN"=%d", FLOW_PLACE_REMOTE,
                       FLOW_FROM_VM),
                   "resubmit(,%d)", pipeline_to_tunnel__(nve));
+    /* A gateway sends on what a tunnel brought, one hop less (RFC 1812
+     * section 5.3.1), so this ends, too. */
+    flow_list_add(fl, FLOW_TABLE_OUTPUT, FLOW_PRIO_NORMAL, cookie,
+                  fmt(&m, REG_PLACE"=%d,"REG_ORIGIN"=%d", FLOW_PLACE_REMOTE,
+                      FLOW_ROUTED),
+                  "resubmit(,%d)", FLOW_TABLE_TUNNEL);
     flow_list_add(fl, FLOW_TABLE_OUTPUT, FLOW_PRIO_DEFAULT, cookie, "",
                   "drop");
     ds_destroy(&m);
@@ -272,47 +278,56 @@ pipeline_vn(const struct vn *vn)
     return flow_list_finish(fl);
 }
 
+void
+pipeline_add_answer__(struct flow_list *fl, const struct pipeline_answer *a,
+                      const struct in6_addr *ip)
+{
+    uint64_t mac = eth_addr_to_uint64(a->mac);
+    struct ds m = DS_EMPTY_INITIALIZER;
+
+    ds_put_format(&m, "metadata=%"PRIu32, a->vn->vni);
+    if (topology_is_ipv4(ip)) {
+        ovs_be32 ip4 = in6_addr_get_mapped_ipv4(ip);
+
+        ds_put_format(&m, ",arp,arp_op=1%s,arp_tpa="IP_FMT,
+                      a->is_router ? "" : ",dl_dst=ff:ff:ff:ff:ff:ff",
+                      IP_ARGS(ip4));
+        flow_list_add(
+            fl, FLOW_TABLE_RESPONDER, FLOW_PRIO_NORMAL, a->cookie, ds_cstr(&m),
+            "move:NXM_OF_ETH_SRC[]->NXM_OF_ETH_DST[],"
+            "set_field:"ETH_ADDR_FMT"->eth_src,load:2->NXM_OF_ARP_OP[],"
+            "move:NXM_NX_ARP_SHA[]->NXM_NX_ARP_THA[],"
+            "load:%#"PRIx64"->NXM_NX_ARP_SHA[],"
+            "move:NXM_OF_ARP_SPA[]->NXM_OF_ARP_TPA[],"
+            "load:%#"PRIx32"->NXM_OF_ARP_SPA[],in_port",
+            ETH_ADDR_ARGS(a->mac), mac, ntohl(ip4));
+    } else {
+        ds_put_format(&m, ",icmp6,icmp_type=135,icmp_code=0,nw_ttl=255%s,"
+                      "nd_target=", a->is_router ? ""
+                      : ",dl_dst=33:33:00:00:00:00/ff:ff:00:00:00:00");
+        ipv6_format_addr(ip, &m);
+        flow_list_add(
+            fl, FLOW_TABLE_RESPONDER, FLOW_PRIO_NORMAL, a->cookie, ds_cstr(&m),
+            "set_field:%#"PRIx64"->"FLOW_XREG_ND_MAC",%s"
+            "set_field:2->"REG_ND_OPTION",set_field:136->icmpv6_type,"
+            "resubmit(,%d)", mac,
+            a->is_router ? "set_field:0x80000000->"REG_ND_FLAGS"," : "",
+            FLOW_TABLE_ND_REPLY);
+    }
+    ds_destroy(&m);
+}
+
 /* Every NVE of the VN answers for every address of it (C3), to broadcast and
  * multicast requests only: a unicast request is a question whether the VM is
  * alive (RFC 4861 section 7.3), which only the VM can answer. */
 static void
 add_responder(struct flow_list *fl, const struct port *port, uint64_t cookie)
 {
-    uint64_t mac = eth_addr_to_uint64(port->mac);
-    struct ds m = DS_EMPTY_INITIALIZER;
-
     for (size_t i = 0; i < port->n_ips; i++) {
-        if (topology_is_ipv4(&port->ips[i])) {
-            ovs_be32 ip = in6_addr_get_mapped_ipv4(&port->ips[i]);
-
-            flow_list_add(
-                fl, FLOW_TABLE_RESPONDER, FLOW_PRIO_NORMAL, cookie,
-                fmt(&m, "metadata=%"PRIu32",arp,arp_op=1,"
-                    "dl_dst=ff:ff:ff:ff:ff:ff,arp_tpa="IP_FMT,
-                    port->vn->vni, IP_ARGS(ip)),
-                "move:NXM_OF_ETH_SRC[]->NXM_OF_ETH_DST[],"
-                "set_field:"ETH_ADDR_FMT"->eth_src,load:2->NXM_OF_ARP_OP[],"
-                "move:NXM_NX_ARP_SHA[]->NXM_NX_ARP_THA[],"
-                "load:%#"PRIx64"->NXM_NX_ARP_SHA[],"
-                "move:NXM_OF_ARP_SPA[]->NXM_OF_ARP_TPA[],"
-                "load:%#"PRIx32"->NXM_OF_ARP_SPA[],in_port",
-                ETH_ADDR_ARGS(port->mac), mac, ntohl(ip));
-        } else {
-            ds_clear(&m);
-            ds_put_format(&m, "metadata=%"PRIu32",icmp6,icmp_type=135,"
-                          "icmp_code=0,nw_ttl=255,"
-                          "dl_dst=33:33:00:00:00:00/ff:ff:00:00:00:00,"
-                          "nd_target=", port->vn->vni);
-            ipv6_format_addr(&port->ips[i], &m);
-            flow_list_add(
-                fl, FLOW_TABLE_RESPONDER, FLOW_PRIO_NORMAL, cookie,
-                ds_cstr(&m),
-                "set_field:%#"PRIx64"->"FLOW_XREG_ND_MAC","
-                "set_field:2->"REG_ND_OPTION",set_field:136->icmpv6_type,"
-                "resubmit(,%d)", mac, FLOW_TABLE_ND_REPLY);
-        }
+        pipeline_add_answer__(fl, &(struct pipeline_answer) {
+                .vn = port->vn, .cookie = cookie, .mac = port->mac,
+            }, &port->ips[i]);
     }
-    ds_destroy(&m);
 }
 
 /* (VN, MAC) is at another NVE. */
@@ -574,6 +589,7 @@ pipeline_port_local(const struct port *port, const struct nve *here,
     add_port_security(fl, port, cookie, ofport);
     add_responder_limit(fl, port, cookie, ofport);
     add_responder(fl, port, cookie);
+    pipeline_add_way_out__(fl, port, here, ofport);
     pipeline_add_ila_local__(fl, port, here, FLOW_PRIO_NORMAL, cookie);
     pipeline_add_mtu_local__(fl, port, here, ofport);
 

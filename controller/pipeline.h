@@ -19,6 +19,7 @@
 #include "topology.h"
 
 struct ds;
+struct gateway;
 struct mcast_group;
 
 /* Userdata of packet-ins, first byte. */
@@ -32,6 +33,8 @@ enum pipeline_punt {
     PIPELINE_PUNT_SEEN = 7,         /* An uplink brought a frame for a VM. */
     PIPELINE_PUNT_MEMBERSHIP = 8,   /* A VM sent IGMP or MLD. */
     PIPELINE_PUNT_TOO_BIG = 9,      /* What a VM sent fits into no tunnel. */
+    PIPELINE_PUNT_TTL = 16,         /* A packet at a gateway has no hops
+                                     * left. */
     PIPELINE_PUNT_LATE = 20         /* A packet came for a VM that has left. */
 };
 
@@ -95,6 +98,26 @@ struct flow_list *pipeline_port_local(const struct port *,
                                       ofp_port_t ofport,
                                       const struct nve *there, int ip,
                                       bool closed);
+
+/* Gateways. */
+
+/* What each NVE of a VN that has gateways needs for that: the answers to ARP
+ * and ND for their common address, and the way of what is sent there.  Null if
+ * there are none. */
+struct flow_list *pipeline_router(const struct vn *);
+
+/* What 'gw' routes, at its NVE. */
+struct flow_list *pipeline_gateway(const struct gateway *gw);
+
+/* What 'gw' says by itself, at its NVE. */
+struct flow_list *pipeline_gateway_self(const struct gateway *gw);
+
+/* What 'gw' needs at its NVE for a port of its VN. */
+struct flow_list *pipeline_host(const struct gateway *gw, const struct port *);
+
+/* Appends actions, for a packet-out at the NVE of 'gw', that send a frame of
+ * it to a port of its VN. */
+void pipeline_put_routed(struct ds *, const struct gateway *gw);
 
 /* A move of 'port', whose migration has id 'id'. */
 

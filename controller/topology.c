@@ -68,6 +68,7 @@ topology_add_nve(struct topology *t, const char *name, uint64_t id)
     hmap_init(&nve->members);
     ovs_list_init(&nve->move_parts);
     ovs_list_init(&nve->uplinks);
+    ovs_list_init(&nve->gateways);
     hmap_insert(&t->nves, &nve->name_node, hash_string(name, 0));
     hmap_insert(&t->nves_by_id, &nve->id_node, hash_uint64(id));
     return nve;
@@ -78,7 +79,8 @@ topology_remove_nve(struct topology *t, struct nve *nve)
 {
     topology_clear_uplinks(nve);
     ovs_assert(hmap_is_empty(&nve->members)
-               && ovs_list_is_empty(&nve->move_parts));
+               && ovs_list_is_empty(&nve->move_parts)
+               && ovs_list_is_empty(&nve->gateways));
     hmap_remove(&t->nves, &nve->name_node);
     hmap_remove(&t->nves_by_id, &nve->id_node);
     hmap_destroy(&nve->members);
@@ -177,6 +179,7 @@ topology_add_vn(struct topology *t, const char *name, uint64_t id)
     hmap_init(&vn->addresses);
     hmap_init(&vn->members);
     hmap_init(&vn->groups);
+    ovs_list_init(&vn->gateways);
     hmap_insert(&t->vns, &vn->name_node, hash_string(name, 0));
     hmap_insert(&t->vns_by_id, &vn->id_node, hash_uint64(id));
     return vn;
@@ -186,7 +189,8 @@ void
 topology_remove_vn(struct topology *t, struct vn *vn)
 {
     ovs_assert(hmap_is_empty(&vn->ports) && hmap_is_empty(&vn->members)
-               && hmap_is_empty(&vn->groups));
+               && hmap_is_empty(&vn->groups)
+               && ovs_list_is_empty(&vn->gateways));
     hmap_remove(&t->vns, &vn->name_node);
     hmap_remove(&t->vns_by_id, &vn->id_node);
     hmap_destroy(&vn->ports);
@@ -312,6 +316,8 @@ topology_remove_port(struct topology *t, struct port *port)
     for (size_t i = 0; i < ARRAY_SIZE(port->place.lists); i++) {
         flow_list_unref(port->place.lists[i]);
     }
+    free(port->gateway_wanted);
+    free(port->gateway_last);
     forget_addresses(port);
     free(port->ips);
     free(port->name);
@@ -498,26 +504,54 @@ topology_is_present(const struct nve *nve, const struct port *port)
     return m && find_presence(m, port);
 }
 
-bool
-topology_add_presence(struct topology *t, struct nve *nve, struct port *port)
+/* Returns what 'nve' has to do with 'vn', and in '*created' if it
+ * had nothing to do with it before. */
+static struct member *
+get_member(struct topology *t, struct nve *nve, struct vn *vn, bool *created)
 {
-    struct member *m = topology_find_member(nve, port->vn);
-    bool created = !m;
-    struct presence *p;
+    struct member *m = topology_find_member(nve, vn);
 
+    *created = !m;
     if (!m) {
         m = xzalloc(sizeof *m);
         m->nve = nve;
-        m->vn = port->vn;
+        m->vn = vn;
         hmap_init(&m->ports);
-        hmap_insert(&nve->members, &m->nve_node, hash_pointer(m->vn, 0));
-        hmap_insert(&m->vn->members, &m->vn_node, hash_pointer(nve, 0));
+        hmap_insert(&nve->members, &m->nve_node, hash_pointer(vn, 0));
+        hmap_insert(&vn->members, &m->vn_node, hash_pointer(nve, 0));
         if (t->member_cb) {
             t->member_cb(m, true, t->aux);
         }
     }
+    return m;
+}
+
+/* Removes 'm' if there is no reason for it any more.  Returns true if so. */
+static bool
+put_member(struct topology *t, struct member *m)
+{
+    if (m->is_gateway || !hmap_is_empty(&m->ports)) {
+        return false;
+    }
+    if (t->member_cb) {
+        t->member_cb(m, false, t->aux);
+    }
+    hmap_remove(&m->nve->members, &m->nve_node);
+    hmap_remove(&m->vn->members, &m->vn_node);
+    hmap_destroy(&m->ports);
+    free(m);
+    return true;
+}
+
+bool
+topology_add_presence(struct topology *t, struct nve *nve, struct port *port)
+{
+    bool created;
+    struct member *m = get_member(t, nve, port->vn, &created);
+
     if (!find_presence(m, port)) {
-        p = xmalloc(sizeof *p);
+        struct presence *p = xmalloc(sizeof *p);
+
         p->port = port;
         hmap_insert(&m->ports, &p->node, hash_pointer(port, 0));
     }
@@ -535,15 +569,25 @@ topology_remove_presence(struct topology *t, struct nve *nve,
         hmap_remove(&m->ports, &p->node);
         free(p);
     }
-    if (!m || !hmap_is_empty(&m->ports)) {
-        return false;
-    }
-    if (t->member_cb) {
-        t->member_cb(m, false, t->aux);
-    }
-    hmap_remove(&nve->members, &m->nve_node);
-    hmap_remove(&m->vn->members, &m->vn_node);
-    hmap_destroy(&m->ports);
-    free(m);
-    return true;
+    return m && put_member(t, m);
+}
+
+bool
+topology_add_gateway_member(struct topology *t, struct nve *nve,
+                            struct vn *vn)
+{
+    bool created;
+
+    get_member(t, nve, vn, &created)->is_gateway = true;
+    return created;
+}
+
+bool
+topology_remove_gateway_member(struct topology *t, struct nve *nve,
+                               struct vn *vn)
+{
+    struct member *m = topology_find_member(nve, vn);
+
+    m->is_gateway = false;
+    return put_member(t, m);
 }

@@ -26,6 +26,7 @@
 #include "packets.h"
 
 struct flow_list;
+struct gateway;
 struct move;
 struct ofsync;
 
@@ -54,6 +55,7 @@ struct nve {
     struct hmap members;        /* Contains "struct member"s by 'vn'. */
     struct ovs_list move_parts; /* Contains "struct move_part"s, move.h. */
     struct ovs_list uplinks;    /* Contains "struct uplink"s. */
+    struct ovs_list gateways;   /* Contains "struct gateway"s, gateway.h. */
     struct ofsync *ofsync;      /* Its flows.  Set by the owner of both. */
     void *session;              /* Its connections, likewise. */
 };
@@ -99,16 +101,18 @@ struct vn {
     struct flow_list *flood[4]; /* Cache of wiring.c, by address families. */
     struct flow_list *list;     /* Cache of wiring.c: of the VN itself. */
     struct hmap groups;         /* Contains "struct mcast_group"s, mcast.h. */
+    struct ovs_list gateways;   /* Contains "struct gateway"s, gateway.h. */
 };
 
 /* An NVE that takes part in a virtual network, because a port is there or is
- * going to be. */
+ * going to be, or because it is a gateway of it. */
 struct member {
     struct hmap_node nve_node;  /* In the NVE's 'members', by hash of 'vn'. */
     struct hmap_node vn_node;   /* In the VN's 'members', by hash of 'nve'. */
     struct nve *nve;
     struct vn *vn;
     struct hmap ports;          /* Contains "struct presence"s by 'port'. */
+    bool is_gateway;
 };
 
 /* A port has or had something to do at an NVE. */
@@ -154,6 +158,9 @@ struct port {
     struct place place;
     bool closed;                /* Its VM there is stopped (V9). */
     struct move *move;          /* The move that it is on, or null. */
+    struct gateway *gateway;    /* The one that serves it, or null. */
+    char *gateway_wanted;       /* Name of the one asked for, and */
+    char *gateway_last;         /* of the last that did.  Set by the owner. */
 
     struct ovs_list lates;      /* Contains "struct late"s. */
     struct ovs_list memberships; /* Contains "struct mcast_member"s. */
@@ -282,6 +289,12 @@ bool topology_add_presence(struct topology *, struct nve *, struct port *);
 /* Takes that back.  Returns true if the member went with it. */
 bool topology_remove_presence(struct topology *, struct nve *,
                               struct port *);
+
+/* The same for a gateway of 'vn' at 'nve'. */
+bool topology_add_gateway_member(struct topology *, struct nve *,
+                                 struct vn *);
+bool topology_remove_gateway_member(struct topology *, struct nve *,
+                                    struct vn *);
 
 /* Returns true if 'port' is present at 'nve'. */
 bool topology_is_present(const struct nve *, const struct port *);

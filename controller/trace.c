@@ -12,6 +12,7 @@
 #include "flow.h"
 #include "flow-list.h"
 #include "flow-tables.h"
+#include "gateway.h"
 #include "ila.h"
 #include "learn.h"
 #include "mcast.h"
@@ -109,17 +110,26 @@ put_cookie_object(const struct trace *tr, uint64_t cookie, struct ds *s)
     case COOKIE_VN:
     case COOKIE_FLOOD_LOCAL:
     case COOKIE_FLOOD_REMOTE:
-    case COOKIE_UPLINK: {
+    case COOKIE_UPLINK:
+    case COOKIE_ROUTER: {
         const struct vn *vn = topology_find_vn_by_id(t, id);
 
         name = vn ? vn->name : NULL;
         break;
     }
     case COOKIE_PORT:
+    case COOKIE_HOST:
     case COOKIE_LATE: {
         const struct port *port = topology_find_port_by_id(t, id);
 
         name = port ? port->name : NULL;
+        break;
+    }
+    case COOKIE_GATEWAY:
+    case COOKIE_GATEWAY_SELF: {
+        const struct gateway *gw = gateway_find_by_id(t, id);
+
+        name = gw ? gw->name : NULL;
         break;
     }
     case COOKIE_MOVE:
@@ -552,6 +562,8 @@ execute_one(struct trace *tr, const struct ofpact *a, bool is_last)
         tr->flow.dl_src = ofpact_get_SET_ETH_SRC(a)->mac;
     } else if (a->type == OFPACT_SET_ETH_DST) {
         tr->flow.dl_dst = ofpact_get_SET_ETH_DST(a)->mac;
+    } else if (a->type == OFPACT_DEC_TTL) {
+        tr->flow.nw_ttl--;
     } else if (a->type == OFPACT_PUSH_VLAN) {
         flow_push_vlan_uninit(&tr->flow, NULL);
         tr->flow.vlans[0].tpid = ofpact_get_PUSH_VLAN(a)->ethertype;

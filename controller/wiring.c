@@ -3,11 +3,10 @@
 
 #include <config.h>
 
-#include "wiring.h"
+#include "wiring-private.h"
 
 #include <stdlib.h>
 
-#include "cookie.h"
 #include "flow.h"
 #include "flow-list.h"
 #include "hash.h"
@@ -19,11 +18,9 @@
 #include "topology.h"
 #include "util.h"
 
-/* Sets unit 'kind' of object 'id' at 'nve' and drops the caller's reference
- * to 'fl'. */
-static void
-set_unit(struct nve *nve, enum cookie_kind kind, uint64_t id,
-         struct flow_list *fl)
+void
+wiring_set_unit__(struct nve *nve, enum cookie_kind kind, uint64_t id,
+                  struct flow_list *fl)
 {
     ofsync_set(nve->ofsync, cookie_make(kind, id), fl);
     flow_list_unref(fl);
@@ -32,10 +29,10 @@ set_unit(struct nve *nve, enum cookie_kind kind, uint64_t id,
 void
 wiring_nve_changed(struct nve *nve, const struct wiring_config *config)
 {
-    set_unit(nve, COOKIE_NVE, nve->id,
-             pipeline_nve(nve, nve->geneve_ofport, nve->vxlan_ofport,
+    wiring_set_unit__(nve, COOKIE_NVE, nve->id,
+                      pipeline_nve(nve, nve->geneve_ofport, nve->vxlan_ofport,
                           config->packet_in_rate));
-    set_unit(nve, COOKIE_DENIED, nve->id, pipeline_denied(nve));
+    wiring_set_unit__(nve, COOKIE_DENIED, nve->id, pipeline_denied(nve));
 }
 
 /* Ports. */
@@ -130,8 +127,8 @@ wiring_port_list(struct topology *t, struct port *port, struct nve *nve,
 static void
 set_port(struct topology *t, struct port *port, struct nve *nve)
 {
-    set_unit(nve, COOKIE_PORT, port->id,
-             wiring_port_list(t, port, nve, is_after(port, nve)));
+    wiring_set_unit__(nve, COOKIE_PORT, port->id,
+                      wiring_port_list(t, port, nve, is_after(port, nve)));
 }
 
 /* Broadcast copies. */
@@ -183,8 +180,8 @@ void
 wiring_flood_local_changed(struct topology *t, struct nve *nve,
                            const struct vn *vn)
 {
-    set_unit(nve, COOKIE_FLOOD_LOCAL, vn->id,
-             wiring_flood_local_list(t, nve, vn, NULL, false));
+    wiring_set_unit__(nve, COOKIE_FLOOD_LOCAL, vn->id,
+                      wiring_flood_local_list(t, nve, vn, NULL, false));
 }
 
 static int
@@ -406,7 +403,8 @@ set_group(struct topology *t, struct nve *nve, struct mcast_group *g)
     } else if (ovs_list_is_empty(&g->members)) {
         remove_group(nve, g);
     } else {
-        set_unit(nve, COOKIE_GROUP_LOCAL, g->id, group_local_list(t, nve, g));
+        wiring_set_unit__(nve, COOKIE_GROUP_LOCAL, g->id,
+                          group_local_list(t, nve, g));
         ofsync_set(nve->ofsync, cookie_make(COOKIE_GROUP_REMOTE, g->id),
                    group_remote_list(g, nve));
     }
@@ -480,8 +478,10 @@ wiring_uplinks_changed(struct nve *nve)
     struct member *m;
 
     HMAP_FOR_EACH (m, nve_node, &nve->members) {
-        set_unit(nve, COOKIE_UPLINK, m->vn->id, uplink_list(nve, m->vn));
+        wiring_set_unit__(nve, COOKIE_UPLINK, m->vn->id,
+                          uplink_list(nve, m->vn));
     }
+    wiring_gateway_uplinks_changed__(nve);
 }
 
 /* Late packets. */
@@ -499,7 +499,8 @@ late_list(const struct late *late)
 void
 wiring_late_changed(const struct late *late)
 {
-    set_unit(late->nve, COOKIE_LATE, late->port->id, late_list(late));
+    wiring_set_unit__(late->nve, COOKIE_LATE, late->port->id,
+                      late_list(late));
 }
 
 /* Members. */
@@ -529,7 +530,8 @@ bring_vn(struct topology *t, struct nve *nve, struct vn *vn)
     struct port *port;
 
     ofsync_set(nve->ofsync, cookie_make(COOKIE_VN, vn->id), vn_list(vn));
-    set_unit(nve, COOKIE_UPLINK, vn->id, uplink_list(nve, vn));
+    wiring_set_unit__(nve, COOKIE_UPLINK, vn->id, uplink_list(nve, vn));
+    wiring_set_router__(nve, vn);
     wiring_flood_local_changed(t, nve, vn);
     HMAP_FOR_EACH (port, vn_node, &vn->ports) {
         set_port(t, port, nve);
@@ -546,6 +548,7 @@ remove_vn(struct nve *nve, struct vn *vn)
 
     ofsync_set(nve->ofsync, cookie_make(COOKIE_VN, vn->id), NULL);
     ofsync_set(nve->ofsync, cookie_make(COOKIE_UPLINK, vn->id), NULL);
+    ofsync_set(nve->ofsync, cookie_make(COOKIE_ROUTER, vn->id), NULL);
     ofsync_set(nve->ofsync, cookie_make(COOKIE_FLOOD_LOCAL, vn->id), NULL);
     ofsync_set(nve->ofsync, cookie_make(COOKIE_FLOOD_REMOTE, vn->id), NULL);
     HMAP_FOR_EACH (port, vn_node, &vn->ports) {
@@ -557,11 +560,24 @@ remove_vn(struct nve *nve, struct vn *vn)
 }
 
 void
+wiring_member_added__(struct topology *t, struct nve *nve, struct vn *vn)
+{
+    bring_vn(t, nve, vn);
+    flood_remote_changed(vn);
+}
+
+void
+wiring_member_removed__(struct nve *nve, struct vn *vn)
+{
+    remove_vn(nve, vn);
+    flood_remote_changed(vn);
+}
+
+void
 wiring_join(struct topology *t, struct nve *nve, struct port *port)
 {
     if (topology_add_presence(t, nve, port)) {
-        bring_vn(t, nve, port->vn);
-        flood_remote_changed(port->vn);
+        wiring_member_added__(t, nve, port->vn);
     } else {
         set_port(t, port, nve);
         wiring_flood_local_changed(t, nve, port->vn);
@@ -573,8 +589,7 @@ void
 wiring_leave(struct topology *t, struct nve *nve, struct port *port)
 {
     if (topology_remove_presence(t, nve, port)) {
-        remove_vn(nve, port->vn);
-        flood_remote_changed(port->vn);
+        wiring_member_removed__(nve, port->vn);
     } else if (topology_find_member(nve, port->vn)) {
         set_port(t, port, nve);
         wiring_flood_local_changed(t, nve, port->vn);
@@ -599,7 +614,22 @@ wiring_port_changed(struct topology *t, struct port *port)
             wiring_flood_local_changed(t, m->nve, port->vn);
         }
     }
+    wiring_set_hosts__(port);
     wiring_port_groups_changed(t, port);
+}
+
+void
+wiring_way_out_changed(struct topology *t, struct port *port)
+{
+    struct move *move = port->move;
+    struct nve *nves[] = { port->place.nve, move ? move->old_nve : NULL,
+                           move ? move->new_nve : NULL };
+
+    for (size_t i = 0; i < ARRAY_SIZE(nves); i++) {
+        if (nves[i]) {
+            set_port(t, port, nves[i]);
+        }
+    }
 }
 
 void
@@ -634,6 +664,7 @@ wiring_port_removed(struct topology *t, struct port *port)
     HMAP_FOR_EACH (m, vn_node, &port->vn->members) {
         ofsync_set(m->nve->ofsync, cookie_make(COOKIE_PORT, port->id), NULL);
     }
+    wiring_remove_hosts__(port);
 }
 
 void
@@ -651,6 +682,7 @@ wiring_vn_changed(struct topology *t, struct vn *vn)
     HMAP_FOR_EACH (m, vn_node, &vn->members) {
         bring_vn(t, m->nve, vn);
     }
+    wiring_vn_gateways_changed__(t, vn);
 }
 
 void
@@ -659,6 +691,7 @@ wiring_nve_moved(struct topology *t, struct nve *nve)
     struct member *m, *other;
     struct port *port;
 
+    wiring_gateways_moved__(t, nve);
     HMAP_FOR_EACH (m, nve_node, &nve->members) {
         flood_remote_changed(m->vn);
         groups_changed(t, m->vn);
@@ -679,16 +712,10 @@ wiring_nve_moved(struct topology *t, struct nve *nve)
 
 /* The oracle. */
 
-struct check {
-    const char *nve;
-    struct ds *out;
-    size_t n;
-};
-
 static void
 report_difference(const struct flow_entry *fe, bool add, void *check_)
 {
-    struct check *check = check_;
+    struct wiring_comparison *check = check_;
 
     ds_put_format(check->out, "%s: %s ", check->nve,
                   add ? "missing" : "too much");
@@ -697,10 +724,9 @@ report_difference(const struct flow_entry *fe, bool add, void *check_)
     check->n++;
 }
 
-/* Compares unit 'kind' of 'id' with 'fl' and drops the reference to it. */
-static void
-check_unit(struct check *check, const struct nve *nve, enum cookie_kind kind,
-           uint64_t id, struct flow_list *fl)
+void
+wiring_check_unit__(struct wiring_comparison *check, const struct nve *nve,
+                    enum cookie_kind kind, uint64_t id, struct flow_list *fl)
 {
     flow_list_diff(ofsync_get(nve->ofsync, cookie_make(kind, id)), fl,
                    report_difference, check);
@@ -709,18 +735,18 @@ check_unit(struct check *check, const struct nve *nve, enum cookie_kind kind,
 
 /* The same for all groups of 'vn'. */
 static void
-check_groups(struct check *check, struct topology *t, struct nve *nve,
-             struct vn *vn)
+check_groups(struct wiring_comparison *check, struct topology *t,
+             struct nve *nve, struct vn *vn)
 {
     struct mcast_group *g;
 
     HMAP_FOR_EACH (g, node, &vn->groups) {
         if (!mcast_is_every_group(g)) {
             forget_group(g);
-            check_unit(check, nve, COOKIE_GROUP_LOCAL, g->id,
-                       group_local_list(t, nve, g));
-            check_unit(check, nve, COOKIE_GROUP_REMOTE, g->id,
-                       flow_list_ref(group_remote_list(g, nve)));
+            wiring_check_unit__(check, nve, COOKIE_GROUP_LOCAL, g->id,
+                                group_local_list(t, nve, g));
+            wiring_check_unit__(check, nve, COOKIE_GROUP_REMOTE, g->id,
+                                flow_list_ref(group_remote_list(g, nve)));
         }
     }
 }
@@ -729,37 +755,42 @@ size_t
 wiring_check(struct topology *t, struct nve *nve,
              const struct wiring_config *config, struct ds *out)
 {
-    struct check check = { .nve = nve->name, .out = out };
+    struct wiring_comparison check = { .nve = nve->name, .out = out };
     struct member *m;
     struct port *port;
 
-    check_unit(&check, nve, COOKIE_NVE, nve->id,
-               pipeline_nve(nve, nve->geneve_ofport, nve->vxlan_ofport,
-                            config->packet_in_rate));
-    check_unit(&check, nve, COOKIE_DENIED, nve->id, pipeline_denied(nve));
+    wiring_check_unit__(&check, nve, COOKIE_NVE, nve->id,
+                        pipeline_nve(nve, nve->geneve_ofport,
+                                     nve->vxlan_ofport,
+                                     config->packet_in_rate));
+    wiring_check_unit__(&check, nve, COOKIE_DENIED, nve->id,
+                        pipeline_denied(nve));
     HMAP_FOR_EACH (m, nve_node, &nve->members) {
         struct vn *vn = m->vn;
 
         flow_list_unref(vn->flood[families(nve)]);
         vn->flood[families(nve)] = NULL;
-        check_unit(&check, nve, COOKIE_VN, vn->id, pipeline_vn(vn));
-        check_unit(&check, nve, COOKIE_UPLINK, vn->id, uplink_list(nve, vn));
-        check_unit(&check, nve, COOKIE_FLOOD_LOCAL, vn->id,
-                   wiring_flood_local_list(t, nve, vn, NULL, false));
-        check_unit(&check, nve, COOKIE_FLOOD_REMOTE, vn->id,
-                   flow_list_ref(flood_remote_list(vn, nve)));
+        wiring_check_unit__(&check, nve, COOKIE_VN, vn->id, pipeline_vn(vn));
+        wiring_check_unit__(&check, nve, COOKIE_UPLINK, vn->id,
+                            uplink_list(nve, vn));
+        wiring_check_unit__(&check, nve, COOKIE_FLOOD_LOCAL, vn->id,
+                            wiring_flood_local_list(t, nve, vn, NULL, false));
+        wiring_check_unit__(&check, nve, COOKIE_FLOOD_REMOTE, vn->id,
+                            flow_list_ref(flood_remote_list(vn, nve)));
         HMAP_FOR_EACH (port, vn_node, &vn->ports) {
             wiring_forget(port);
-            check_unit(&check, nve, COOKIE_PORT, port->id,
-                       wiring_port_list(t, port, nve, is_after(port, nve)));
+            wiring_check_unit__(&check, nve, COOKIE_PORT, port->id,
+                                wiring_port_list(t, port, nve,
+                                                 is_after(port, nve)));
         }
         check_groups(&check, t, nve, vn);
+        wiring_check_gateways__(&check, nve, vn);
     }
     HMAP_FOR_EACH (port, name_node, &t->ports) {
         const struct late *late = topology_find_late(port, nve);
 
-        check_unit(&check, nve, COOKIE_LATE, port->id,
-                   late ? late_list(late) : NULL);
+        wiring_check_unit__(&check, nve, COOKIE_LATE, port->id,
+                            late ? late_list(late) : NULL);
     }
     return check.n;
 }

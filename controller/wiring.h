@@ -22,6 +22,7 @@
 
 struct ds;
 struct flow_list;
+struct gateway;
 struct late;
 struct mcast_group;
 struct move;
@@ -73,6 +74,15 @@ struct flow_list *wiring_port_list(struct topology *, struct port *,
 struct flow_list *wiring_flood_local_list(struct topology *, struct nve *,
                                           const struct vn *,
                                           const struct port *, bool after);
+
+/* 'gw' is new, or an attribute of it changed, but not its NVE or VN. */
+void wiring_gateway_changed(struct topology *, struct gateway *gw);
+
+/* 'gw' is about to vanish; gateway_unlink() has been called. */
+void wiring_gateway_removed(struct topology *, struct gateway *gw);
+
+/* Another gateway serves 'port', or its address has changed. */
+void wiring_way_out_changed(struct topology *, struct port *);
 
 /* Broadcast copies changed at 'nve' by something else than a stage. */
 void wiring_flood_local_changed(struct topology *, struct nve *,

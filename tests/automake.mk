@@ -1,6 +1,7 @@
 check_PROGRAMS += tests/test-nva
 tests_test_nva_SOURCES = \
 	tests/test-announcer.c \
+	tests/test-gateway.c \
 	tests/test-icmp-error.c \
 	tests/test-mcast.c \
 	tests/test-migration.c \
@@ -52,6 +53,7 @@ TESTSUITE_AT = \
 	tests/migration.at \
 	tests/neighbor.at \
 	tests/nva-ctl-evacuate.at \
+	tests/nva-ctl-gateway.at \
 	tests/nva-ctl-migrate.at \
 	tests/nva-ctl-refuse.at \
 	tests/nva-ctl-stats.at \
@@ -69,6 +71,8 @@ TESTSUITE_AT = \
 	tests/system-blackout.at \
 	tests/system-evacuate.at \
 	tests/system-failure.at \
+	tests/system-gateway.at \
+	tests/system-gateway-move.at \
 	tests/system-guest.at \
 	tests/system-ila.at \
 	tests/system-kinds.at \

@@ -14,6 +14,7 @@
 #include "csum.h"
 #include "flow.h"
 #include "flow-tables.h"
+#include "gateway.h"
 #include "ila.h"
 #include "mcast.h"
 #include "openvswitch/dynamic-string.h"
@@ -73,6 +74,78 @@ print_list(const char *title, struct flow_list *fl)
     svec_destroy(&lines);
     free(flows);
     flow_list_unref(fl);
+}
+
+/* Prints what changes when VN red is the outside: 'gw' leads there, 'red_gw'
+ * is there, and "router" is the next hop. */
+static void
+print_outside(struct topology *t, const struct gateway *gw,
+              const struct gateway *red_gw, struct gateway_config *red_config)
+{
+    struct port *router = topology_add_port(t, "router", 0x32, red_gw->vn);
+    struct in6_addr ip = test_ip("10.0.1.9");
+
+    router->mac = (struct eth_addr) ETH_ADDR_C(02,00,00,00,00,09);
+    router->ips = xmemdup(&ip, sizeof ip);
+    router->n_ips = 1;
+    red_config->next_hops[red_config->n_next_hops++] = ip;
+    topology_add_uplink(red_gw->nve, "red", "up0", u16_to_ofp(20), 100);
+    print_list("gateway to the outside", pipeline_gateway(gw));
+    print_list("gateway outside", pipeline_gateway(red_gw));
+    print_list("gateway-self outside", pipeline_gateway_self(red_gw));
+    print_list("next hop", pipeline_host(red_gw, router));
+    topology_clear_uplinks(red_gw->nve);
+    topology_remove_port(t, router);
+}
+
+/* Prints what gateways of 'vn' and of another VN at "hv1" need, and where
+ * 'port' is what a port there and elsewhere does. */
+static void
+print_gateways(struct topology *t, struct vn *vn, struct port *port)
+{
+    struct vn *red = topology_add_vn(t, "red", 0x22);
+    struct nve *nve = topology_find_nve(t, "hv1");
+    struct nve *other = topology_find_nve(t, "hv2");
+    struct gateway_prefix ips[] = { { test_ip("10.0.0.254"), 120 },
+                                    { test_ip("fd00::fe"), 64 } };
+    struct gateway_prefix red_ips[] = { { test_ip("10.0.1.254"), 120 },
+                                        { test_ip("fd01::fe"), 64 } };
+    struct gateway_rule rules[] = {
+        { true, { test_ip("10.0.1.7"), 128 } },
+        { false, { test_ip("10.0.1.0"), 120 } },
+    };
+    uint64_t red_id = red->id;
+    struct gateway_config config = {
+        .mac = ETH_ADDR_C(02,00,00,00,00,fe), .ips = ips, .n_ips = 2,
+        .vns = &red_id, .n_vns = 1, .rules = rules, .n_rules = 2,
+        .rate = 1000, .burst = 10,
+    };
+    struct gateway_config red_config = {
+        .mac = ETH_ADDR_C(02,00,00,00,01,fe), .ips = red_ips, .n_ips = 2,
+    };
+    struct gateway *gw = gateway_add(t, "gw", 0x61, vn, nve);
+    struct gateway *red_gw = gateway_add(t, "red-gw", 0x62, red, nve);
+
+    red->vni = 5002;
+    gw->config = &config;
+    red_gw->config = &red_config;
+    port->gateway = gw;
+    print_list("router", pipeline_router(vn));
+    print_list("gateway", pipeline_gateway(gw));
+    print_list("gateway-self", pipeline_gateway_self(gw));
+    print_list("host", pipeline_host(gw, port));
+    print_list("port-local at its gateway",
+               pipeline_port_local(port, nve, u16_to_ofp(10), NULL, -1,
+                                   false));
+    print_list("port-local elsewhere",
+               pipeline_port_local(port, other, u16_to_ofp(10), NULL, -1,
+                                   false));
+    port->gateway = NULL;
+    print_outside(t, gw, red_gw, &red_config);
+    gateway_unlink(gw);
+    gateway_free(gw);
+    gateway_unlink(red_gw);
+    gateway_free(red_gw);
 }
 
 /* Prints all flows of a small scene. */
@@ -144,6 +217,7 @@ test_pipeline(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
     }
     print_list("uplink", pipeline_uplink(vn, u16_to_ofp(20), 100));
     print_list("untagged uplink", pipeline_uplink(vn, u16_to_ofp(20), 0));
+    print_gateways(&t, vn, port);
     hv1->locator = test_ip("2001:db8:a:1::");
     hv2->locator = test_ip("2001:db8:a:2::");
     hv1->host_mac = hv2->host_mac = port->mac;

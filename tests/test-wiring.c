@@ -266,6 +266,7 @@ world_init(struct world *w)
 static void
 world_uninit(struct world *w)
 {
+    test_remove_gateways(&w->t);
     for (int i = 0; i < N_PORTS; i++) {
         if (w->ports[i]) {
             move_destroy(w->moves[i]);
@@ -564,7 +565,7 @@ step_random(struct world *w)
     if (w->faults && !rnd(20)) {
         step_fault(w, hv);
     }
-    switch (rnd(14)) {
+    switch (rnd(15)) {
     case 0: case 1: case 2:
         run_moves(w, rnd(100));
         break;
@@ -579,6 +580,9 @@ step_random(struct world *w)
         break;
     case 7:
         step_nve(w, hv->nve);
+        break;
+    case 8:
+        test_toggle_gateway(&w->t, w->vns[rnd(N_VNS)], hv->nve, w->next_id++);
         break;
     default:
         if (!w->ports[i]) {
@@ -616,7 +620,8 @@ static void
 check_left_over(const struct world *w, const struct nve *nve, struct ds *out)
 {
     static const enum cookie_kind kinds[] = {
-        COOKIE_VN, COOKIE_FLOOD_LOCAL, COOKIE_FLOOD_REMOTE, COOKIE_UPLINK
+        COOKIE_VN, COOKIE_FLOOD_LOCAL, COOKIE_FLOOD_REMOTE, COOKIE_UPLINK,
+        COOKIE_ROUTER
     };
 
     for (int i = 0; i < N_VNS; i++) {

@@ -26,7 +26,9 @@ _nva_ctl_values()
                       "failed" ;;
     EVACUATION)  _nva_ctl_run --bare --columns=id evacuate-list ;;
     NVES)        _nva_ctl_run --bare --columns=name list NVE ;;
-    TABLE)       echo "NVA_Global NVE Virtual_Network Port Migration" \
+    GATEWAY)     _nva_ctl_run --bare --columns=name list Gateway ;;
+    VNS)         _nva_ctl_run --bare --columns=name list Virtual_Network ;;
+    TABLE)       echo "NVA_Global NVE Virtual_Network Gateway Port Migration" \
                       "Evacuation Connection SSL" ;;
     ENCAP)       echo "geneve vxlan" ;;
     DATAPATH)    echo "netdev system" ;;

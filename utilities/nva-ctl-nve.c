@@ -224,16 +224,26 @@ pre_nve_del(struct ctl_context *ctx)
     nva_ctl_pre_migration(ctx);
     ovsdb_idl_add_column(ctx->idl, &nvarec_port_col_nve);
     ovsdb_idl_add_column(ctx->idl, &nvarec_migration_col_new_nve);
+    ovsdb_idl_add_column(ctx->idl, &nvarec_gateway_col_name);
+    ovsdb_idl_add_column(ctx->idl, &nvarec_gateway_col_nve);
 }
 
 static bool
 nve_is_used(struct ctl_context *ctx, const char *name)
 {
     const struct nvarec_migration *m;
+    const struct nvarec_gateway *gw;
     const struct nvarec_port *port;
     const char *example = NULL;
     size_t n = 0;
 
+    NVAREC_GATEWAY_FOR_EACH (gw, ctx->idl) {
+        if (!strcmp(gw->nve, name)) {
+            ctl_error(ctx, "gateway %s is at NVE %s; delete it first, with "
+                      "\"nva-ctl gw-del %s\"", gw->name, name, gw->name);
+            return true;
+        }
+    }
     NVAREC_PORT_FOR_EACH (port, ctx->idl) {
         if (port->nve && !strcmp(port->nve, name)) {
             example = !n++ || strcmp(port->name, example) < 0 ? port->name

@@ -56,6 +56,8 @@ pre_show(struct ctl_context *ctx)
     add_all_columns(ctx->idl, nvarec_nve_columns, NVAREC_NVE_N_COLUMNS);
     add_all_columns(ctx->idl, nvarec_virtual_network_columns,
                     NVAREC_VIRTUAL_NETWORK_N_COLUMNS);
+    add_all_columns(ctx->idl, nvarec_gateway_columns,
+                    NVAREC_GATEWAY_N_COLUMNS);
     add_all_columns(ctx->idl, nvarec_port_columns, NVAREC_PORT_N_COLUMNS);
     add_all_columns(ctx->idl, nvarec_migration_columns,
                     NVAREC_MIGRATION_N_COLUMNS);
@@ -89,6 +91,7 @@ show_port(struct ds *s, const struct nvarec_port *port)
     put_set_field(s, 2, "IPs", port->ips, port->n_ips);
     put_field(s, 2, "NVE", port->nve ? port->nve : "");
     put_field(s, 2, "State", nva_ctl_port_state(port));
+    put_field(s, 2, "Gateway", port->served_by);
     put_field(s, 2, "Security", port->port_security ? "" : "off");
     put_field(s, 2, "Tenant", port->tenant);
     put_field(s, 2, "Error", port->error);
@@ -107,6 +110,59 @@ show_vn(struct ds *s, const struct nvarec_virtual_network *vn)
     }
     put_field(s, 1, "Error", vn->error);
     free(sorted);
+}
+
+static void
+show_gateway(struct ds *s, const struct nvarec_gateway *gw)
+{
+    ds_put_format(s, "    Gateway %s\n", gw->name);
+    put_field(s, 2, "MAC", gw->mac);
+    put_set_field(s, 2, "IPs", gw->ips, gw->n_ips);
+    put_field(s, 2, "NVE", gw->nve);
+    for (size_t i = 0; i < gw->n_vns; i++) {
+        put_field(s, 2, "Routes to VN", gw->vns[i]->name);
+    }
+    put_set_field(s, 2, "Next hops", gw->next_hops, gw->n_next_hops);
+    for (size_t i = 0; i < gw->n_policy; i++) {
+        char *number = xasprintf("Rule %"PRId64, gw->key_policy[i]);
+
+        put_field(s, 2, number, gw->value_policy[i]);
+        free(number);
+    }
+    put_field(s, 2, "State", gw->state);
+    put_field(s, 2, "Error", gw->error);
+}
+
+static int
+compare_gateways(const void *a_, const void *b_)
+{
+    const struct nvarec_gateway *const *a = a_, *const *b = b_;
+
+    return strcmp((*a)->name, (*b)->name);
+}
+
+static void
+show_gateways(struct ctl_context *ctx, const struct nvarec_virtual_network *vn)
+{
+    const struct nvarec_gateway **gws = NULL;
+    const struct nvarec_gateway *gw;
+    size_t n = 0, allocated = 0;
+
+    NVAREC_GATEWAY_FOR_EACH (gw, ctx->idl) {
+        if (gw->vn == vn) {
+            if (n >= allocated) {
+                gws = x2nrealloc(gws, &allocated, sizeof *gws);
+            }
+            gws[n++] = gw;
+        }
+    }
+    if (n) {
+        qsort(gws, n, sizeof *gws, compare_gateways);
+    }
+    for (size_t i = 0; i < n; i++) {
+        show_gateway(&ctx->output, gws[i]);
+    }
+    free(gws);
 }
 
 static void
@@ -203,6 +259,7 @@ show_vns(struct ctl_context *ctx)
     for (size_t i = 0; i < shash_count(&vns); i++) {
         vn = sorted[i]->data;
         show_vn(&ctx->output, vn);
+        show_gateways(ctx, vn);
         for (; j < n_ports && ports[j]->vn == vn; j++) {
             show_port(&ctx->output, ports[j]);
         }

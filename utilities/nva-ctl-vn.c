@@ -125,15 +125,25 @@ pre_vn_del(struct ctl_context *ctx)
     nva_ctl_pre_vn(ctx);
     nva_ctl_pre_port(ctx);
     ovsdb_idl_add_column(ctx->idl, &nvarec_port_col_vn);
+    ovsdb_idl_add_column(ctx->idl, &nvarec_gateway_col_name);
+    ovsdb_idl_add_column(ctx->idl, &nvarec_gateway_col_vn);
 }
 
 static bool
 vn_is_used(struct ctl_context *ctx, const struct nvarec_virtual_network *vn)
 {
+    const struct nvarec_gateway *gw;
     const struct nvarec_port *port;
     const char *example = NULL;
     size_t n = 0;
 
+    NVAREC_GATEWAY_FOR_EACH (gw, ctx->idl) {
+        if (gw->vn == vn) {
+            ctl_error(ctx, "VN %s has gateway %s; delete it first, with "
+                      "\"nva-ctl gw-del %s\"", vn->name, gw->name, gw->name);
+            return true;
+        }
+    }
     NVAREC_PORT_FOR_EACH (port, ctx->idl) {
         if (port->vn == vn) {
             example = !n++ || strcmp(port->name, example) < 0 ? port->name

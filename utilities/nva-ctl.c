@@ -54,6 +54,8 @@ static const struct ctl_table_class tables[NVAREC_N_TABLES] = {
     [NVAREC_TABLE_NVE].row_ids[0] = {&nvarec_nve_col_name, NULL, NULL},
     [NVAREC_TABLE_VIRTUAL_NETWORK].row_ids[0]
     = {&nvarec_virtual_network_col_name, NULL, NULL},
+    [NVAREC_TABLE_GATEWAY].row_ids[0]
+    = {&nvarec_gateway_col_name, NULL, NULL},
     [NVAREC_TABLE_PORT].row_ids[0] = {&nvarec_port_col_name, NULL, NULL},
     [NVAREC_TABLE_MIGRATION].row_ids[0]
     = {&nvarec_migration_col_port, NULL, NULL},
@@ -110,6 +112,14 @@ Port commands:\n\
   port-add PORT VN MAC [IP]... [security=on|off] [tenant=TENANT]\n\
   port-del PORT...            delete ports\n\
   port-list [VN]              list ports and where they are\n\
+\n\
+Gateway commands:\n\
+  gw-add NAME VN NVE MAC IP... [metric=METRIC] [vns=VN,VN]\n\
+      [policy=allow:SUBNET,deny:SUBNET] [rate=RATE] [next-hop=IP]\n\
+                              add a gateway of a VN at an NVE\n\
+  gw-del GATEWAY...           delete gateways\n\
+  gw-list [VN]                list gateways and how many ports they serve\n\
+  gw-relocate PORT GATEWAY    have another gateway serve a port\n\
 \n\
 Migration commands:\n\
   migrate PORT NEW_NVE [kind=hot|warm|cold] [trigger=announce|now]\n\
@@ -727,6 +737,7 @@ register_commands(void)
     ctl_register_commands(nva_ctl_nve_commands);
     ctl_register_commands(nva_ctl_vn_commands);
     ctl_register_commands(nva_ctl_port_commands);
+    ctl_register_commands(nva_ctl_gateway_commands);
     ctl_register_commands(nva_ctl_migrate_commands);
     ctl_register_commands(nva_ctl_evacuate_commands);
     ctl_register_commands(nva_ctl_show_commands);

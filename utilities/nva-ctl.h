@@ -59,6 +59,7 @@ struct nva_ctl_context *nva_ctl_context_cast(struct ctl_context *);
 extern const struct ctl_command_syntax nva_ctl_nve_commands[];
 extern const struct ctl_command_syntax nva_ctl_vn_commands[];
 extern const struct ctl_command_syntax nva_ctl_port_commands[];
+extern const struct ctl_command_syntax nva_ctl_gateway_commands[];
 extern const struct ctl_command_syntax nva_ctl_migrate_commands[];
 extern const struct ctl_command_syntax nva_ctl_evacuate_commands[];
 extern const struct ctl_command_syntax nva_ctl_show_commands[];
@@ -136,7 +137,8 @@ const char *nva_ctl_nve_status(const struct nvarec_nve *);
  * yet. */
 const char *nva_ctl_port_state(const struct nvarec_port *);
 
-/* Checks a name for a new row.  'what' is "NVE", "VN" or "port". */
+/* Checks a name for a new row.  'what' is "NVE", "VN", "port"
+ * or "gateway". */
 bool nva_ctl_check_name(struct ctl_context *, const char *what,
                         const char *name);
 

@@ -1,0 +1,133 @@
+/* Copyright (c) 2026 The ovs-nva authors.
+ * SPDX-License-Identifier: Apache-2.0 */
+
+#ifndef GATEWAY_H
+#define GATEWAY_H 1
+
+/* NVO3 gateways (RFC 8014 section 5.3, RFC 7365 section 3.3): what is known of
+ * them, and which of them serves a port.
+ *
+ * A gateway is an interface of a virtual network (VN) at an NVE that routes:
+ * into other VNs that have a gateway at the same NVE.  One of these may be one
+ * LAN with a physical network, by an uplink: the outside.
+ *
+ * All gateways of a VN have the same MAC and IP addresses, so that a VM sees
+ * one router and need not be told when another one serves it.  Which one does
+ * is a property of the port and not of the NVE where the port is: it stays the
+ * same when the VM moves (C2).
+ *
+ * Part of the topology and with its rules of ownership.  Who needs which flows
+ * because of a gateway is decided elsewhere (wiring.h).
+ *
+ * Thread-safety: none; use from one thread. */
+
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "openvswitch/list.h"
+#include "packets.h"
+#include "simap.h"
+
+struct ds;
+struct nve;
+struct port;
+struct topology;
+struct vn;
+
+/* An address and the length of its prefix, or a prefix. */
+struct gateway_prefix {
+    struct in6_addr ip;         /* v4-mapped if IPv4. */
+    unsigned int plen;          /* 0...128; that of IPv4 plus 96. */
+};
+
+/* A rule of a policy.  The first one that matches decides. */
+struct gateway_rule {
+    bool allow;
+    struct gateway_prefix prefix;
+};
+
+/* How a gateway is to be.  The owner's: it must stay as long as the gateway
+ * refers to it. */
+struct gateway_config {
+    struct eth_addr mac;
+    struct gateway_prefix *ips; /* Its addresses in the VN, one at least. */
+    size_t n_ips;
+    struct in6_addr next_hops[2]; /* Routers in the VN; v4-mapped if IPv4. */
+    size_t n_next_hops;
+
+    int metric;                 /* The lowest is preferred, */
+    struct simap metrics;       /* by ports at the NVE of that name. */
+
+    uint64_t *vns;              /* Ids of the VNs that it routes to. */
+    size_t n_vns;
+    struct gateway_rule *rules;
+    size_t n_rules;
+    uint32_t rate;              /* Packets/s that it routes; 0: no limit. */
+    uint32_t burst;             /* In packets. */
+};
+
+struct gateway {
+    struct ovs_list vn_node;    /* In the VN's 'gateways'. */
+    struct ovs_list nve_node;   /* In the NVE's 'gateways'. */
+    char *name;
+    uint64_t id;                /* Of its row, see cookie.h. */
+    struct vn *vn;
+    struct nve *nve;
+    const struct gateway_config *config;
+    uint16_t number;            /* Of its meters: no other gateway has it. */
+};
+
+/* Adds a gateway of 'vn' at 'nve', which must not have one yet.  The owner
+ * sets 'config' before anything else. */
+struct gateway *gateway_add(struct topology *, const char *name, uint64_t id,
+                            struct vn *, struct nve *);
+
+/* Takes 'gw', which must be the gateway of no port, out of all lists. */
+void gateway_unlink(struct gateway *);
+void gateway_free(struct gateway *);
+
+/* Returns the gateway of 'vn' with the given name, or null. */
+struct gateway *gateway_find(const struct vn *, const char *name);
+
+/* Returns the gateway with the given id, or null.  Walks all. */
+struct gateway *gateway_find_by_id(const struct topology *, uint64_t id);
+
+/* Returns the gateway of 'vn' at 'nve', or null. */
+struct gateway *gateway_at(const struct vn *, const struct nve *);
+
+/* Returns the gateway that a port at 'nve' shall use unless told otherwise:
+ * the one with the lowest metric there; of several, the one that is there
+ * itself, and otherwise the one whose name sorts first.  Null if the VN has
+ * none. */
+struct gateway *gateway_nearest(const struct vn *, const struct nve *);
+
+/* Returns true if 'gw' routes into 'vn' and can: that has a gateway at the
+ * same NVE, which is stored into '*other'. */
+bool gateway_reaches(const struct gateway *gw, const struct vn *,
+                     struct gateway **other);
+
+/* Returns true if 'gw' has the router 'ip' as next hop. */
+bool gateway_has_next_hop(const struct gateway *gw, const struct in6_addr *ip);
+
+/* Returns true if 'ip' is in the network of 'prefix'. */
+bool gateway_prefix_contains(const struct gateway_prefix *,
+                             const struct in6_addr *ip);
+
+/* Parses 's', ADDRESS/PREFIX.  Returns false if it is none. */
+bool gateway_parse_prefix(const char *s, struct gateway_prefix *);
+
+/* Returns true if 'prefix' is that of link-local addresses, which nobody
+ * routes. */
+bool gateway_is_link_local(const struct gateway_prefix *);
+
+/* Appends "ip,nw_FIELD=PREFIX" or "ipv6,ipv6_FIELD=PREFIX", in the syntax of
+ * ovs-ofctl; 'field' is "src" or "dst". */
+void gateway_put_match(struct ds *, const struct gateway_prefix *,
+                       const char *field);
+
+/* Returns 'a' compared with 'b', as strcmp() does, by the prefix only. */
+int gateway_compare_prefixes(const struct gateway_prefix *a,
+                             const struct gateway_prefix *b);
+
+#endif /* gateway.h */

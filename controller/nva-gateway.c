@@ -1,0 +1,656 @@
+/* Copyright (c) 2026 The ovs-nva authors.
+ * SPDX-License-Identifier: Apache-2.0 */
+
+#include <config.h>
+
+#include "nva-private.h"
+
+#include <limits.h>
+#include <stdlib.h>
+
+#include "cookie.h"
+#include "flow-tables.h"
+#include "gateway.h"
+#include "hash.h"
+#include "icmp-error.h"
+#include "openvswitch/dynamic-string.h"
+#include "openvswitch/ofp-packet.h"
+#include "openvswitch/ofpbuf.h"
+#include "openvswitch/vlog.h"
+#include "packet-out.h"
+#include "pipeline.h"
+#include "util.h"
+
+VLOG_DEFINE_THIS_MODULE(nva_gateway);
+
+/* A row of Gateway.  What it says is looked at once a turn of the main loop,
+ * when all rows are known that have changed together. */
+struct row {
+    struct hmap_node node;      /* In nva's 'gateways', by 'id'. */
+    struct uuid uuid;
+    uint64_t id;
+    char *name;
+    uint64_t vn;                /* Id of the VN. */
+    char *nve;
+    struct gateway_config *config;
+    char *error;                /* What is wrong with it, whatever else there
+                                 * is; or null. */
+    bool changed;               /* Since it was looked at. */
+    struct gateway *gw;         /* Null if it is refused. */
+    char *written;              /* Error that was written, ... */
+    bool is_written;            /* ... if this is set, */
+    bool written_active;        /* ... with this state. */
+};
+
+/* Reading rows. */
+
+static void
+free_config(struct gateway_config *config)
+{
+    if (config) {
+        simap_destroy(&config->metrics);
+        free(config->ips);
+        free(config->vns);
+        free(config->rules);
+        free(config);
+    }
+}
+
+static char *
+parse_ips(const struct db_gateway *row, struct gateway_config *config)
+{
+    config->ips = xcalloc(MAX(1, row->n_ips), sizeof *config->ips);
+    for (size_t i = 0; i < row->n_ips; i++) {
+        struct gateway_prefix *p = &config->ips[i];
+
+        if (!gateway_parse_prefix(row->ips[i], p)) {
+            return xasprintf("ips: \"%s\" is not ADDRESS/PREFIX",
+                             row->ips[i]);
+        } else if (ipv6_addr_is_multicast(&p->ip) || ipv6_is_zero(&p->ip)) {
+            return xasprintf("ips: \"%s\" is not the address of a single host",
+                             row->ips[i]);
+        }
+        config->n_ips++;
+    }
+    return NULL;
+}
+
+static char *
+parse_next_hops(const struct db_gateway *row, struct gateway_config *config)
+{
+    for (size_t i = 0; i < row->n_next_hops; i++) {
+        const char *s = row->next_hops[i];
+        struct in6_addr *ip = &config->next_hops[config->n_next_hops];
+        bool found = false;
+        ovs_be32 ip4;
+
+        if (ip_parse(s, &ip4)) {
+            *ip = in6_addr_mapped_ipv4(ip4);
+        } else if (!ipv6_parse(s, ip) || IN6_IS_ADDR_V4MAPPED(ip)) {
+            return xasprintf("next_hops: \"%s\" is not an IP address", s);
+        }
+        for (size_t j = 0; j < config->n_ips; j++) {
+            found |= gateway_prefix_contains(&config->ips[j], ip);
+        }
+        if (!found) {
+            return xasprintf("next_hops: %s is in no network of \"ips\"", s);
+        } else if (i && (topology_is_ipv4(ip)
+                         == topology_is_ipv4(&config->next_hops[0]))) {
+            return xstrdup("next_hops: there is more than one of a version");
+        }
+        config->n_next_hops++;
+    }
+    return NULL;
+}
+
+static char *
+parse_mac(const char *s, struct eth_addr *mac)
+{
+    if (!eth_addr_from_string(s, mac) || eth_addr_is_multicast(*mac)
+        || eth_addr_is_zero(*mac)) {
+        return xasprintf("mac: \"%s\" is not the MAC address of a gateway", s);
+    } else if (!strcasecmp(s, FLOW_NVA_MAC)) {
+        return xasprintf("mac: %s is the controller's own; use another one",
+                         s);
+    }
+    return NULL;
+}
+
+static int
+compare_numbers(const void *a_, const void *b_)
+{
+    const struct smap_node *const *a = a_;
+    const struct smap_node *const *b = b_;
+
+    return atoi((*a)->key) - atoi((*b)->key);
+}
+
+/* Parses "allow PREFIX" or "deny PREFIX". */
+static bool
+parse_rule(const char *s, struct gateway_rule *rule)
+{
+    size_t n = strcspn(s, " ");
+
+    rule->allow = !strncmp(s, "allow ", n + 1);
+    return ((rule->allow || !strncmp(s, "deny ", n + 1)) && s[n]
+            && gateway_parse_prefix(s + n + 1, &rule->prefix));
+}
+
+static char *
+parse_policy(const struct smap *policy, struct gateway_config *config)
+{
+    size_t n = smap_count(policy);
+    const struct smap_node **nodes = xmalloc(MAX(1, n) * sizeof *nodes);
+    const struct smap_node *node;
+    char *error = NULL;
+    size_t i = 0;
+
+    SMAP_FOR_EACH (node, policy) {
+        nodes[i++] = node;
+    }
+    qsort(nodes, n, sizeof *nodes, compare_numbers);
+    config->rules = xmalloc(MAX(1, n) * sizeof *config->rules);
+    for (i = 0; i < n && !error; i++) {
+        if (parse_rule(nodes[i]->value, &config->rules[config->n_rules])) {
+            config->n_rules++;
+        } else {
+            error = xasprintf("policy: rule %s, \"%s\", is neither \"allow "
+                              "ADDRESS/PREFIX\" nor \"deny ADDRESS/PREFIX\"",
+                              nodes[i]->key, nodes[i]->value);
+        }
+    }
+    free(nodes);
+    return error;
+}
+
+/* Stores option 'key', a number from 'min' up, into '*value'. */
+static char *
+parse_option(const struct smap *options, const char *key, int min, int def,
+             uint32_t *value)
+{
+    const char *s = smap_get(options, key);
+    int n = def;
+
+    if (s && (!str_to_int(s, 10, &n) || n < min)) {
+        return xasprintf("options:%s=%s is not a number from %d to %d", key,
+                         s, min, INT_MAX);
+    }
+    *value = n;
+    return NULL;
+}
+
+/* Returns what is wrong with 'row' whatever else there is, for the caller to
+ * free, or null. */
+static char *
+parse_row(const struct db_gateway *row, struct gateway_config *config)
+{
+    const struct smap_node *node;
+    char *error;
+
+    config->metric = row->metric;
+    simap_init(&config->metrics);
+    SMAP_FOR_EACH (node, row->metrics) {
+        simap_put(&config->metrics, node->key, atoi(node->value));
+    }
+    config->vns = xmalloc(MAX(1, row->n_vns) * sizeof *config->vns);
+    for (size_t i = 0; i < row->n_vns; i++) {
+        config->vns[config->n_vns++] = cookie_id_from_uuid(&row->vns[i]);
+    }
+    if (row->metric < 0 || row->metric > INT_MAX) {
+        return xasprintf("metric: %"PRId64" is not from 0 to %d", row->metric,
+                         INT_MAX);
+    }
+    error = parse_mac(row->mac, &config->mac);
+    if (!error) {
+        error = parse_ips(row, config);
+    }
+    if (!error) {
+        error = parse_next_hops(row, config);
+    }
+    if (!error) {
+        error = parse_policy(row->policy, config);
+    }
+    if (!error) {
+        error = parse_option(row->options, "rate", 0, 0, &config->rate);
+    }
+    if (!error) {
+        error = parse_option(row->options, "burst", 1, MAX(1, config->rate),
+                             &config->burst);
+    }
+    return error;
+}
+
+static struct row *
+find_row(const struct nva *nva, uint64_t id)
+{
+    struct row *row;
+
+    HMAP_FOR_EACH_WITH_HASH (row, node, hash_uint64(id), &nva->gateways) {
+        if (row->id == id) {
+            return row;
+        }
+    }
+    return NULL;
+}
+
+/* Chooses a gateway for each port that has none, or asks for another one, in
+ * VNs that have gateways. */
+static void
+assign_ports(struct nva *nva)
+{
+    struct port *port;
+    struct vn *vn;
+
+    HMAP_FOR_EACH (vn, name_node, &nva->topology.vns) {
+        if (ovs_list_is_empty(&vn->gateways)) {
+            continue;
+        }
+        HMAP_FOR_EACH (port, vn_node, &vn->ports) {
+            nva_gateway_assign(nva, port);
+            if (port->gateway_wanted[0]) {
+                nva_write_port(nva, port);  /* Its error may have changed. */
+            }
+        }
+    }
+}
+
+/* The flows of all ports of 'vn' may have changed. */
+static void
+refresh_moves(struct vn *vn)
+{
+    struct port *port;
+
+    HMAP_FOR_EACH (port, vn_node, &vn->ports) {
+        if (port->move) {
+            move_refresh(port->move);
+        }
+    }
+}
+
+/* Ends the gateway of 'row', if it has one. */
+static void
+remove_gateway(struct nva *nva, struct row *row)
+{
+    struct gateway *gw = row->gw;
+
+    if (gw) {
+        struct vn *vn = gw->vn;
+        struct port *port;
+
+        HMAP_FOR_EACH (port, vn_node, &vn->ports) {
+            if (port->gateway == gw) {
+                port->gateway = NULL;
+            }
+        }
+        gateway_unlink(gw);
+        HMAP_FOR_EACH (port, vn_node, &vn->ports) {
+            if (!port->gateway) {
+                nva_write_port(nva, port);
+            }
+        }
+        row->gw = NULL;
+        wiring_gateway_removed(&nva->topology, gw);
+        refresh_moves(vn);
+        gateway_free(gw);
+        nva_gateways_changed(nva);
+    }
+}
+
+static void
+free_row(struct nva *nva, struct row *row)
+{
+    hmap_remove(&nva->gateways, &row->node);
+    free_config(row->config);
+    free(row->name);
+    free(row->nve);
+    free(row->error);
+    free(row->written);
+    free(row);
+}
+
+void
+nva_gateway_row(struct nva *nva, const struct db_gateway *db_row)
+{
+    uint64_t id = cookie_id_from_uuid(&db_row->uuid);
+    struct gateway_config *config = xzalloc(sizeof *config);
+    struct row *row = find_row(nva, id);
+    uint64_t vn = cookie_id_from_uuid(&db_row->vn);
+
+    if (row && (row->vn != vn || strcmp(row->name, db_row->name)
+                || strcmp(row->nve, db_row->nve))) {
+        remove_gateway(nva, row);
+        free_row(nva, row);
+        row = NULL;
+    }
+    if (!row) {
+        row = xzalloc(sizeof *row);
+        row->uuid = db_row->uuid;
+        row->id = id;
+        row->name = xstrdup(db_row->name);
+        row->vn = vn;
+        row->nve = xstrdup(db_row->nve);
+        hmap_insert(&nva->gateways, &row->node, hash_uint64(id));
+    }
+    free(row->error);
+    row->error = parse_row(db_row, config);
+    if (row->gw) {
+        row->gw->config = config;
+    }
+    free_config(row->config);
+    row->config = config;
+    row->changed = true;
+    nva_gateways_changed(nva);
+}
+
+void
+nva_gateway_row_deleted(struct nva *nva, const struct uuid *uuid)
+{
+    struct row *row = find_row(nva, cookie_id_from_uuid(uuid));
+
+    if (row) {
+        remove_gateway(nva, row);
+        free_row(nva, row);
+    }
+}
+
+void
+nva_gateways_nve_gone(struct nva *nva, const struct nve *nve)
+{
+    struct row *row;
+
+    HMAP_FOR_EACH (row, node, &nva->gateways) {
+        if (row->gw && row->gw->nve == nve) {
+            remove_gateway(nva, row);
+        }
+    }
+}
+
+void
+nva_gateways_changed(struct nva *nva)
+{
+    /* Whoever has none pays nothing. */
+    if (!hmap_is_empty(&nva->gateways)) {
+        nva->gateways_dirty = true;
+    }
+}
+
+/* Looking at them. */
+
+/* Returns true if 'a' and 'b' have the same addresses. */
+static bool
+same_addresses(const struct gateway_config *a, const struct gateway_config *b)
+{
+    bool same = eth_addr_equals(a->mac, b->mac) && a->n_ips == b->n_ips;
+
+    for (size_t i = 0; same && i < a->n_ips; i++) {
+        bool found = false;
+
+        for (size_t j = 0; j < b->n_ips; j++) {
+            found |= (a->ips[i].plen == b->ips[j].plen
+                      && ipv6_addr_equals(&a->ips[i].ip, &b->ips[j].ip));
+        }
+        same = found;
+    }
+    return same;
+}
+
+static char *
+check_ports(const struct row *row, const struct vn *vn)
+{
+    const struct port *port;
+
+    for (size_t i = 0; i < row->config->n_ips; i++) {
+        port = topology_find_address(vn, &row->config->ips[i].ip);
+        if (port) {
+            return xasprintf("ips: an address is already that of port %s",
+                             port->name);
+        }
+    }
+    HMAP_FOR_EACH (port, vn_node, &vn->ports) {
+        if (eth_addr_equals(port->mac, row->config->mac)) {
+            return xasprintf("mac: it is already that of port %s",
+                             port->name);
+        }
+    }
+    return NULL;
+}
+
+/* Returns why 'row' cannot be a gateway, for the caller to free, or null. */
+static char *
+check_row(const struct row *row, const struct vn *vn, const struct nve *nve)
+{
+    const struct gateway *other;
+
+    if (row->error) {
+        return xstrdup(row->error);
+    } else if (!vn) {
+        return xstrdup("vn: it is not there any more");
+    } else if (!nve) {
+        return xasprintf("nve: no NVE is named %s", row->nve);
+    }
+    LIST_FOR_EACH (other, vn_node, &vn->gateways) {
+        if (other == row->gw) {
+            continue;
+        } else if (other->nve == nve) {
+            return xasprintf("nve: %s has a gateway of VN %s already, %s",
+                             nve->name, vn->name, other->name);
+        } else if (!same_addresses(other->config, row->config)) {
+            return xasprintf("mac, ips: all gateways of a VN have the same, "
+                             "but %s has others", other->name);
+        }
+    }
+    return check_ports(row, vn);
+}
+
+static void
+write_status(struct nva *nva, struct row *row, const char *error)
+{
+    if (!row->is_written || row->written_active != (row->gw != NULL)
+        || !nullable_string_is_equal(row->written, error)) {
+        free(row->written);
+        row->written = nullable_xstrdup(error);
+        row->written_active = row->gw != NULL;
+        row->is_written = true;
+        db_write_gateway(nva->db, &row->uuid, row->gw != NULL, error);
+    }
+}
+
+/* Makes of 'row' what it says. */
+static void
+update_row(struct nva *nva, struct row *row)
+{
+    struct vn *vn = topology_find_vn_by_id(&nva->topology, row->vn);
+    struct nve *nve = topology_find_nve(&nva->topology, row->nve);
+    char *error = check_row(row, vn, nve);
+
+    if (error) {
+        remove_gateway(nva, row);
+        nva->n_gateways_refused++;
+    } else if (row->changed || !row->gw) {
+        if (!row->gw) {
+            row->gw = gateway_add(&nva->topology, row->name, row->id, vn, nve);
+            row->gw->config = row->config;
+        }
+        wiring_gateway_changed(&nva->topology, row->gw);
+        refresh_moves(vn);
+    }
+    row->changed = false;
+    write_status(nva, row, error);
+    free(error);
+}
+
+/* Those that are gateways come first, so that a new one does not take from
+ * them what they have. */
+static int
+compare_rows(const void *a_, const void *b_)
+{
+    const struct row *const *a = a_;
+    const struct row *const *b = b_;
+
+    return (!(*a)->gw != !(*b)->gw ? !(*a)->gw - !(*b)->gw
+            : strcmp((*a)->name, (*b)->name));
+}
+
+void
+nva_gateways_run(struct nva *nva)
+{
+    size_t n = hmap_count(&nva->gateways);
+    struct row **rows, *row;
+    size_t i = 0;
+
+    if (!nva->gateways_dirty) {
+        return;
+    }
+    nva->gateways_dirty = false;
+    nva->n_gateways_refused = 0;
+    rows = xmalloc(MAX(1, n) * sizeof *rows);
+    HMAP_FOR_EACH (row, node, &nva->gateways) {
+        rows[i++] = row;
+    }
+    qsort(rows, n, sizeof *rows, compare_rows);
+    for (i = 0; i < n; i++) {
+        update_row(nva, rows[i]);
+    }
+    free(rows);
+
+    /* When all are known, lest a port goes to one that comes first. */
+    assign_ports(nva);
+}
+
+void
+nva_gateways_destroy(struct nva *nva)
+{
+    struct row *row;
+
+    HMAP_FOR_EACH_SAFE (row, node, &nva->gateways) {
+        remove_gateway(nva, row);
+        free_row(nva, row);
+    }
+    hmap_destroy(&nva->gateways);
+}
+
+/* Which one serves a port. */
+
+/* Decides which gateway serves 'port': the one asked for; otherwise the one
+ * that did or does, wherever the port is now (C2); otherwise the nearest. */
+void
+nva_gateway_assign(struct nva *nva, struct port *port)
+{
+    struct gateway *gw = gateway_find(port->vn, port->gateway_wanted);
+
+    if (!gw) {
+        gw = port->gateway;
+    }
+    if (!gw && port->gateway_last) {
+        gw = gateway_find(port->vn, port->gateway_last);
+    }
+    if (!gw && port->place.nve) {
+        gw = gateway_nearest(port->vn, port->place.nve);
+    }
+    if (gw == port->gateway) {
+        return;
+    }
+    VLOG_DBG("%s: served by %s", port->name, gw ? gw->name : "no gateway");
+    port->gateway = gw;
+    if (gw) {
+        free(port->gateway_last);
+        port->gateway_last = xstrdup(gw->name);
+    }
+    wiring_way_out_changed(&nva->topology, port);
+    if (port->move) {
+        move_refresh(port->move);
+    }
+    nva_write_port(nva, port);
+}
+
+/* Returns why 'port' is not served by the gateway that it asks for, for the
+ * caller to free, or null if it is. */
+char *
+nva_gateway_get_error(const struct port *port)
+{
+    const char *wanted = port->gateway_wanted;
+
+    return (wanted[0] && !gateway_find(port->vn, wanted)
+            ? xasprintf("gateway: VN %s has no gateway %s in service",
+                        port->vn->name, wanted)
+            : NULL);
+}
+
+/* Returns what of the addresses of a port of 'vn' is that of a gateway, for
+ * the caller to free, or null. */
+char *
+nva_gateway_find_duplicate(const struct vn *vn, struct eth_addr mac,
+                           const struct in6_addr ips[], size_t n)
+{
+    const struct gateway *gw;
+
+    LIST_FOR_EACH (gw, vn_node, &vn->gateways) {
+        if (eth_addr_equals(gw->config->mac, mac)) {
+            return xasprintf("mac: it is already that of gateway %s",
+                             gw->name);
+        }
+        for (size_t i = 0; i < n; i++) {
+            for (size_t j = 0; j < gw->config->n_ips; j++) {
+                if (ipv6_addr_equals(&gw->config->ips[j].ip, &ips[i])) {
+                    return xasprintf("ips: an address is already that of "
+                                     "gateway %s", gw->name);
+                }
+            }
+        }
+    }
+    return NULL;
+}
+
+/* What they say. */
+
+/* Returns the gateway at the NVE of 's' for which the flow is that sent us
+ * 'pin', or null if it has gone meanwhile. */
+static struct gateway *
+find_gateway(const struct session *s, const struct ofputil_packet_in *pin)
+{
+    struct gateway *gw;
+
+    LIST_FOR_EACH (gw, nve_node, &s->nve->gateways) {
+        if (gw->id == cookie_id(ntohll(pin->cookie))) {
+            return gw;
+        }
+    }
+    return NULL;
+}
+
+/* A packet that had no hops left came to a gateway (RFC 1812 section
+ * 4.3.3.4, RFC 4443 section 3.3). */
+void
+nva_gateway_ttl(struct session *s, const struct ofputil_packet_in *pin)
+{
+    const struct gateway *gw = find_gateway(s, pin);
+    struct icmp_error error = { .cause = ICMP_ERROR_TTL };
+    struct ds actions = DS_EMPTY_INITIALIZER;
+    struct ofpbuf frame;
+
+    if (!gw) {
+        return;
+    }
+    error.mac = gw->config->mac;
+    for (size_t i = 0; i < gw->config->n_ips; i++) {
+        const struct in6_addr *ip = &gw->config->ips[i].ip;
+
+        if (!topology_is_ipv4(ip)) {
+            if (ipv6_is_zero(&error.ip6)
+                || IN6_IS_ADDR_LINKLOCAL(&error.ip6)) {
+                error.ip6 = *ip;
+            }
+        } else if (!error.ip4) {
+            error.ip4 = in6_addr_get_mapped_ipv4(ip);
+        }
+    }
+    ofpbuf_init(&frame, 0);
+    if (!icmp_error_put(&frame, pin->packet, pin->packet_len, &error)) {
+        pipeline_put_routed(&actions, gw);
+        ofconn_send(s->of_peer->ofconn,
+                    packet_out_encode(frame.data, frame.size, OFPP_CONTROLLER,
+                                      ds_cstr(&actions)));
+    }
+    ofpbuf_uninit(&frame);
+    ds_destroy(&actions);
+}
