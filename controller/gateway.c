@@ -16,24 +16,20 @@
 /* Life. */
 
 static bool
-number_is_taken(const struct topology *t, uint16_t number)
+number_is_taken(const struct nve *nve, uint16_t number)
 {
     const struct gateway *gw;
-    const struct vn *vn;
 
-    HMAP_FOR_EACH (vn, name_node, &t->vns) {
-        LIST_FOR_EACH (gw, vn_node, &vn->gateways) {
-            if (gw->number == number) {
-                return true;
-            }
+    LIST_FOR_EACH (gw, nve_node, &nve->gateways) {
+        if (gw->number == number) {
+            return true;
         }
     }
     return false;
 }
 
 struct gateway *
-gateway_add(struct topology *t, const char *name, uint64_t id, struct vn *vn,
-            struct nve *nve)
+gateway_add(const char *name, uint64_t id, struct vn *vn, struct nve *nve)
 {
     struct gateway *gw = xzalloc(sizeof *gw);
 
@@ -45,7 +41,7 @@ gateway_add(struct topology *t, const char *name, uint64_t id, struct vn *vn,
 
     /* The same after a restart, if nothing gets into its way. */
     gw->number = hash_uint64(id);
-    while (number_is_taken(t, gw->number)) {
+    while (number_is_taken(nve, gw->number)) {
         gw->number++;
     }
     ovs_list_push_back(&vn->gateways, &gw->vn_node);

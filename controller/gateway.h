@@ -75,13 +75,13 @@ struct gateway {
     struct vn *vn;
     struct nve *nve;
     const struct gateway_config *config;
-    uint16_t number;            /* Of its meters: no other gateway has it. */
+    uint16_t number;            /* Of its meters, one of its own at the NVE. */
 };
 
 /* Adds a gateway of 'vn' at 'nve', which must not have one yet.  The owner
  * sets 'config' before anything else. */
-struct gateway *gateway_add(struct topology *, const char *name, uint64_t id,
-                            struct vn *, struct nve *);
+struct gateway *gateway_add(const char *name, uint64_t id, struct vn *,
+                            struct nve *);
 
 /* Takes 'gw', which must be the gateway of no port, out of all lists. */
 void gateway_unlink(struct gateway *);

@@ -468,7 +468,7 @@ update_row(struct nva *nva, struct row *row)
         nva->n_gateways_refused++;
     } else if (row->changed || !row->gw) {
         if (!row->gw) {
-            row->gw = gateway_add(&nva->topology, row->name, row->id, vn, nve);
+            row->gw = gateway_add(row->name, row->id, vn, nve);
             row->gw->config = row->config;
         }
         wiring_gateway_changed(&nva->topology, row->gw);

@@ -85,7 +85,7 @@ test_toggle_gateway(struct topology *t, struct vn *vn, struct nve *nve,
     } else {
         char *name = xasprintf("gw%"PRIu64, id);
 
-        gw = gateway_add(t, name, id, vn, nve);
+        gw = gateway_add(name, id, vn, nve);
         gw->config = create_config(t, vn);
         wiring_gateway_changed(t, gw);
         free(name);

@@ -123,8 +123,8 @@ print_gateways(struct topology *t, struct vn *vn, struct port *port)
     struct gateway_config red_config = {
         .mac = ETH_ADDR_C(02,00,00,00,01,fe), .ips = red_ips, .n_ips = 2,
     };
-    struct gateway *gw = gateway_add(t, "gw", 0x61, vn, nve);
-    struct gateway *red_gw = gateway_add(t, "red-gw", 0x62, red, nve);
+    struct gateway *gw = gateway_add("gw", 0x61, vn, nve);
+    struct gateway *red_gw = gateway_add("red-gw", 0x62, red, nve);
 
     red->vni = 5002;
     gw->config = &config;

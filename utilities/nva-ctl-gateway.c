@@ -543,6 +543,29 @@ compare_gateways(const void *a_, const void *b_)
     return strcmp((*a)->name, (*b)->name);
 }
 
+const struct nvarec_gateway **
+nva_ctl_sort_gateways(struct ctl_context *ctx,
+                      const struct nvarec_virtual_network *vn, size_t *n)
+{
+    const struct nvarec_gateway **gws = NULL;
+    const struct nvarec_gateway *gw;
+    size_t allocated = 0;
+
+    *n = 0;
+    NVAREC_GATEWAY_FOR_EACH (gw, ctx->idl) {
+        if (!vn || gw->vn == vn) {
+            if (*n >= allocated) {
+                gws = x2nrealloc(gws, &allocated, sizeof *gws);
+            }
+            gws[(*n)++] = gw;
+        }
+    }
+    if (*n) {
+        qsort(gws, *n, sizeof *gws, compare_gateways);
+    }
+    return gws;
+}
+
 static void
 put_gateway(struct nva_ctl_listing *l, struct ctl_context *ctx,
             const struct nvarec_gateway *gw)
@@ -576,9 +599,8 @@ cmd_gw_list(struct ctl_context *ctx)
         "error"
     };
     const struct nvarec_virtual_network *vn = NULL;
-    const struct nvarec_gateway **gws = NULL;
-    const struct nvarec_gateway *gw;
-    size_t n = 0, allocated = 0;
+    const struct nvarec_gateway **gws;
+    size_t n;
     struct nva_ctl_listing l;
 
     if (ctx->argc > 1) {
@@ -588,17 +610,7 @@ cmd_gw_list(struct ctl_context *ctx)
         || !nva_ctl_listing_init(&l, ctx, headings, ARRAY_SIZE(headings))) {
         return;
     }
-    NVAREC_GATEWAY_FOR_EACH (gw, ctx->idl) {
-        if (!vn || gw->vn == vn) {
-            if (n >= allocated) {
-                gws = x2nrealloc(gws, &allocated, sizeof *gws);
-            }
-            gws[n++] = gw;
-        }
-    }
-    if (n) {
-        qsort(gws, n, sizeof *gws, compare_gateways);
-    }
+    gws = nva_ctl_sort_gateways(ctx, vn, &n);
     for (size_t i = 0; i < n; i++) {
         put_gateway(&l, ctx, gws[i]);
     }

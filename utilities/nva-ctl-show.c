@@ -133,32 +133,12 @@ show_gateway(struct ds *s, const struct nvarec_gateway *gw)
     put_field(s, 2, "Error", gw->error);
 }
 
-static int
-compare_gateways(const void *a_, const void *b_)
-{
-    const struct nvarec_gateway *const *a = a_, *const *b = b_;
-
-    return strcmp((*a)->name, (*b)->name);
-}
-
 static void
 show_gateways(struct ctl_context *ctx, const struct nvarec_virtual_network *vn)
 {
-    const struct nvarec_gateway **gws = NULL;
-    const struct nvarec_gateway *gw;
-    size_t n = 0, allocated = 0;
+    size_t n;
+    const struct nvarec_gateway **gws = nva_ctl_sort_gateways(ctx, vn, &n);
 
-    NVAREC_GATEWAY_FOR_EACH (gw, ctx->idl) {
-        if (gw->vn == vn) {
-            if (n >= allocated) {
-                gws = x2nrealloc(gws, &allocated, sizeof *gws);
-            }
-            gws[n++] = gw;
-        }
-    }
-    if (n) {
-        qsort(gws, n, sizeof *gws, compare_gateways);
-    }
     for (size_t i = 0; i < n; i++) {
         show_gateway(&ctx->output, gws[i]);
     }

@@ -98,6 +98,11 @@ void nva_ctl_add_address(struct ctl_context *,
                          const char *address, const struct nvarec_port *);
 void nva_ctl_invalidate_addresses(struct ctl_context *);
 
+/* Returns the gateways of 'vn', or all if it is null, '*n' of them, in order
+ * of their names, in an array for the caller to free. */
+const struct nvarec_gateway **nva_ctl_sort_gateways(
+    struct ctl_context *, const struct nvarec_virtual_network *vn, size_t *n);
+
 /* Migrations. */
 bool nva_ctl_migration_is_active(const struct nvarec_migration *);
 const char *nva_ctl_migration_phase(const struct nvarec_migration *);
