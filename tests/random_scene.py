@@ -242,6 +242,15 @@ class Scene:
                 self, hv + "/ovs-vswitchd",
                 ["ovs-vswitchd", "unix:%s/%s/db.sock" % (d, hv)], ns)
 
+    def start_hv_database(self, hv):
+        """Waits for ovs-vswitchd, which backs off.  Without its database it
+        forwards nothing in the userspace datapath: bridge_run() returns before
+        it lets that poll."""
+        yield from self.daemons[hv + "/ovsdb-server"].start()
+        yield from self.run([
+            "ovs-vsctl", "--db=unix:%s/%s/db.sock" % (self.dir, hv),
+            "--timeout=25", "set", "Open_vSwitch", ".", "external_ids:back=1"])
+
     def start_vswitchd(self, hv):
         """The address of the bridge to the underlay went with its device."""
         ns = self.prefix + hv
