@@ -33,7 +33,7 @@ const char *
 cookie_kind_name(uint64_t cookie)
 {
     switch (cookie >> ID_BITS) {
-#define COOKIE(NAME, N, STRING, TABLE, MEANING) case N: return STRING;
+#define COOKIE(NAME, N, STRING, OBJECT, MEANING) case N: return STRING;
         COOKIES
 #undef COOKIE
     default:
@@ -41,16 +41,32 @@ cookie_kind_name(uint64_t cookie)
     }
 }
 
-const char *
-cookie_table(uint64_t cookie)
+enum cookie_object
+cookie_object(uint64_t cookie)
 {
     switch (cookie >> ID_BITS) {
-#define COOKIE(NAME, N, STRING, TABLE, MEANING) case N: return TABLE;
+#define COOKIE(NAME, N, STRING, OBJECT, MEANING) \
+    case N: return COOKIE_OF_##OBJECT;
         COOKIES
 #undef COOKIE
     default:
-        return NULL;
+        return COOKIE_OF_NOTHING;
     }
+}
+
+const char *
+cookie_table(uint64_t cookie)
+{
+    static const char *const tables[] = {
+        [COOKIE_OF_NVE] = "NVE",
+        [COOKIE_OF_VN] = "Virtual_Network",
+        [COOKIE_OF_PORT] = "Port",
+        [COOKIE_OF_MIGRATION] = "Migration",
+        [COOKIE_OF_GATEWAY] = "Gateway",
+        [COOKIE_OF_GROUP] = NULL,
+    };
+
+    return tables[cookie_object(cookie)];
 }
 
 uint64_t

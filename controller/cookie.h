@@ -12,59 +12,71 @@ struct uuid;
 
 /* What a cookie is about.  A cookie is a kind in the upper 16 bits and the
  * first 48 bits of the UUID of a row, so that it survives a restart of the
- * controller and leads to the row (C7).  The kinds whose table is null are for
- * what is in no table; their number has been counted up (mcast.h). */
+ * controller and leads to the row (C7).  Multicast groups are in no table;
+ * their number has been counted up (mcast.h). */
 #define COOKIES                                                             \
-    COOKIE(NVE, 1, "nve", "NVE",                                            \
+    COOKIE(NVE, 1, "nve", NVE,                                              \
            "The ways from table to table, tunnels, answers to ND.")         \
-    COOKIE(VN, 2, "vn", "Virtual_Network",                                  \
+    COOKIE(VN, 2, "vn", VN,                                                 \
            "What happens to unicast for an unknown address.")               \
-    COOKIE(FLOOD_LOCAL, 3, "flood-local", "Virtual_Network",                \
+    COOKIE(FLOOD_LOCAL, 3, "flood-local", VN,                               \
            "Copies of broadcast and multicast for ports at this NVE.")      \
-    COOKIE(FLOOD_REMOTE, 4, "flood-remote", "Virtual_Network",              \
+    COOKIE(FLOOD_REMOTE, 4, "flood-remote", VN,                             \
            "Copies of broadcast and multicast for other NVEs.")             \
-    COOKIE(PORT, 5, "port", "Port",                                         \
+    COOKIE(PORT, 5, "port", PORT,                                           \
            "Where the port is, its security if it is here, answers to ARP " \
            "and ND for it.")                                                \
-    COOKIE(MOVE, 6, "move", "Migration",                                    \
+    COOKIE(MOVE, 6, "move", MIGRATION,                                      \
            "Armed: switches the port's mapping when it is heard at its "    \
            "new NVE.")                                                      \
-    COOKIE(LEARNED, 7, "learned", "Migration",                              \
+    COOKIE(LEARNED, 7, "learned", MIGRATION,                                \
            "Cut over: the mapping to the new place, the redirect of late "  \
            "packets, the mark of the commit.")                              \
-    COOKIE(DENIED, 8, "denied", "NVE",                                      \
+    COOKIE(DENIED, 8, "denied", NVE,                                        \
            "Reports of what port security denies.")                         \
-    COOKIE(PROBE, 9, "probe", "Migration",                                  \
+    COOKIE(PROBE, 9, "probe", MIGRATION,                                    \
            "Brings the controller what the VM answers when it is asked "    \
            "where it is.")                                                  \
-    COOKIE(UPLINK, 10, "uplink", "Virtual_Network",                         \
+    COOKIE(UPLINK, 10, "uplink", VN,                                        \
            "The way between VMs at this NVE and a physical network.")       \
-    COOKIE(GROUP_LOCAL, 11, "group-local", NULL,                            \
+    COOKIE(GROUP_LOCAL, 11, "group-local", GROUP,                           \
            "Copies of a multicast group's traffic for members here.")       \
-    COOKIE(GROUP_REMOTE, 12, "group-remote", NULL,                          \
+    COOKIE(GROUP_REMOTE, 12, "group-remote", GROUP,                         \
            "Copies of a multicast group's traffic for NVEs with members.")  \
-    COOKIE(ROUTER, 16, "router", "Virtual_Network",                         \
+    COOKIE(ROUTER, 16, "router", VN,                                        \
            "Answers to ARP and ND for the VN's gateways; what is for them.") \
-    COOKIE(GATEWAY, 17, "gateway", "Gateway",                               \
+    COOKIE(GATEWAY, 17, "gateway", GATEWAY,                                 \
            "What the gateway routes, by its policy.")                       \
-    COOKIE(GATEWAY_SELF, 18, "gateway-self", "Gateway",                     \
+    COOKIE(GATEWAY_SELF, 18, "gateway-self", GATEWAY,                       \
            "What the gateway says by itself: echo replies, time exceeded.") \
-    COOKIE(HOST, 19, "host", "Port",                                        \
+    COOKIE(HOST, 19, "host", PORT,                                          \
            "The MAC address of the port, for what a gateway here routes.")  \
-    COOKIE(LATE, 20, "late", "Port",                                        \
+    COOKIE(LATE, 20, "late", PORT,                                          \
            "What becomes of packets that come where the port has been, or " \
            "where its VM is stopped.")
 
 enum cookie_kind {
-#define COOKIE(NAME, N, STRING, TABLE, MEANING) COOKIE_##NAME = N,
+#define COOKIE(NAME, N, STRING, OBJECT, MEANING) COOKIE_##NAME = N,
     COOKIES
 #undef COOKIE
+};
+
+/* Of what a flow is. */
+enum cookie_object {
+    COOKIE_OF_NOTHING,          /* Not ours. */
+    COOKIE_OF_NVE,
+    COOKIE_OF_VN,
+    COOKIE_OF_PORT,
+    COOKIE_OF_MIGRATION,
+    COOKIE_OF_GATEWAY,
+    COOKIE_OF_GROUP
 };
 
 /* Composes and takes apart cookies. */
 uint64_t cookie_make(enum cookie_kind, uint64_t id);
 enum cookie_kind cookie_kind(uint64_t cookie);
 uint64_t cookie_id(uint64_t cookie);
+enum cookie_object cookie_object(uint64_t cookie);
 
 /* Returns "port" and so on, or null if 'cookie' is none of ours. */
 const char *cookie_kind_name(uint64_t cookie);

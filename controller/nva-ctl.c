@@ -100,17 +100,12 @@ explain_object(const struct nva *nva, uint64_t cookie, struct ds *s)
     const struct mcast_group *group;
     const struct gateway *gw;
 
-    switch (cookie_kind(cookie)) {
-    case COOKIE_NVE:
-    case COOKIE_DENIED:
+    switch (cookie_object(cookie)) {
+    case COOKIE_OF_NVE:
         nve = topology_find_nve_by_id(&nva->topology, id);
         ds_put_format(s, ": NVE %s", nve ? nve->name : "(gone)");
         break;
-    case COOKIE_VN:
-    case COOKIE_FLOOD_LOCAL:
-    case COOKIE_FLOOD_REMOTE:
-    case COOKIE_UPLINK:
-    case COOKIE_ROUTER:
+    case COOKIE_OF_VN:
         vn = topology_find_vn_by_id(&nva->topology, id);
         if (vn) {
             ds_put_format(s, ": virtual network %s, VNI %"PRIu32, vn->name,
@@ -119,9 +114,7 @@ explain_object(const struct nva *nva, uint64_t cookie, struct ds *s)
             ds_put_cstr(s, ": virtual network (gone)");
         }
         break;
-    case COOKIE_PORT:
-    case COOKIE_HOST:
-    case COOKIE_LATE:
+    case COOKIE_OF_PORT:
         port = topology_find_port_by_id(&nva->topology, id);
         if (port) {
             ds_put_format(s, ": port %s ("ETH_ADDR_FMT") of %s, at %s",
@@ -133,8 +126,7 @@ explain_object(const struct nva *nva, uint64_t cookie, struct ds *s)
             ds_put_cstr(s, ": port (gone)");
         }
         break;
-    case COOKIE_GATEWAY:
-    case COOKIE_GATEWAY_SELF:
+    case COOKIE_OF_GATEWAY:
         gw = gateway_find_by_id(&nva->topology, id);
         if (gw) {
             ds_put_format(s, ": gateway %s of %s, at %s", gw->name,
@@ -143,9 +135,7 @@ explain_object(const struct nva *nva, uint64_t cookie, struct ds *s)
             ds_put_cstr(s, ": gateway (gone)");
         }
         break;
-    case COOKIE_MOVE:
-    case COOKIE_LEARNED:
-    case COOKIE_PROBE:
+    case COOKIE_OF_MIGRATION:
         mig = nva_mig_find(nva, id);
         if (mig) {
             ds_put_format(s, ": migration "UUID_FMT" of %s from %s to %s",
@@ -156,8 +146,7 @@ explain_object(const struct nva *nva, uint64_t cookie, struct ds *s)
             ds_put_cstr(s, ": migration (over)");
         }
         break;
-    case COOKIE_GROUP_LOCAL:
-    case COOKIE_GROUP_REMOTE:
+    case COOKIE_OF_GROUP:
         group = mcast_find_by_id(&nva->topology, id);
         if (group) {
             ds_put_cstr(s, ": multicast group ");
@@ -167,6 +156,7 @@ explain_object(const struct nva *nva, uint64_t cookie, struct ds *s)
             ds_put_cstr(s, ": multicast group (gone)");
         }
         break;
+    case COOKIE_OF_NOTHING:
     default:
         break;
     }
@@ -177,7 +167,7 @@ explain(struct unixctl_conn *conn, int argc OVS_UNUSED, const char *argv[],
         void *nva_)
 {
     static const char *const meanings[] = {
-#define COOKIE(NAME, N, STRING, TABLE, MEANING) [N] = MEANING,
+#define COOKIE(NAME, N, STRING, OBJECT, MEANING) [N] = MEANING,
         COOKIES
 #undef COOKIE
     };

@@ -99,42 +99,32 @@ put_cookie_object(const struct trace *tr, uint64_t cookie, struct ds *s)
     uint64_t id = cookie_id(cookie);
     const char *name = NULL;
 
-    switch (cookie_kind(cookie)) {
-    case COOKIE_NVE:
-    case COOKIE_DENIED: {
+    switch (cookie_object(cookie)) {
+    case COOKIE_OF_NVE: {
         const struct nve *nve = topology_find_nve_by_id(t, id);
 
         name = nve ? nve->name : NULL;
         break;
     }
-    case COOKIE_VN:
-    case COOKIE_FLOOD_LOCAL:
-    case COOKIE_FLOOD_REMOTE:
-    case COOKIE_UPLINK:
-    case COOKIE_ROUTER: {
+    case COOKIE_OF_VN: {
         const struct vn *vn = topology_find_vn_by_id(t, id);
 
         name = vn ? vn->name : NULL;
         break;
     }
-    case COOKIE_PORT:
-    case COOKIE_HOST:
-    case COOKIE_LATE: {
+    case COOKIE_OF_PORT: {
         const struct port *port = topology_find_port_by_id(t, id);
 
         name = port ? port->name : NULL;
         break;
     }
-    case COOKIE_GATEWAY:
-    case COOKIE_GATEWAY_SELF: {
+    case COOKIE_OF_GATEWAY: {
         const struct gateway *gw = gateway_find_by_id(t, id);
 
         name = gw ? gw->name : NULL;
         break;
     }
-    case COOKIE_MOVE:
-    case COOKIE_LEARNED:
-    case COOKIE_PROBE: {
+    case COOKIE_OF_MIGRATION: {
         const struct port *port;
 
         HMAP_FOR_EACH (port, name_node, &t->ports) {
@@ -145,8 +135,7 @@ put_cookie_object(const struct trace *tr, uint64_t cookie, struct ds *s)
         }
         break;
     }
-    case COOKIE_GROUP_LOCAL:
-    case COOKIE_GROUP_REMOTE: {
+    case COOKIE_OF_GROUP: {
         const struct mcast_group *g = mcast_find_by_id(t, id);
 
         if (g) {
@@ -156,6 +145,7 @@ put_cookie_object(const struct trace *tr, uint64_t cookie, struct ds *s)
         }
         break;
     }
+    case COOKIE_OF_NOTHING:
     default:
         break;
     }
