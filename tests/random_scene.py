@@ -249,7 +249,9 @@ class Scene:
         yield from self.daemons[hv + "/ovsdb-server"].start()
         yield from self.run([
             "ovs-vsctl", "--db=unix:%s/%s/db.sock" % (self.dir, hv),
-            "--timeout=25", "set", "Open_vSwitch", ".", "external_ids:back=1"])
+            "--timeout=25", "set", "Open_vSwitch", ".",
+            # It waits for a change only.
+            "external_ids:back=%d" % time.monotonic_ns()])
 
     def start_vswitchd(self, hv):
         """The address of the bridge to the underlay went with its device."""
