@@ -19,9 +19,14 @@
 
 VLOG_DEFINE_THIS_MODULE(move_hold);
 
-/* How long packets may be under way to the new NVE when a hold has been taken
- * back. */
+/* How long packets may be under way to the new NVE when all others have taken
+ * a hold back. */
 #define RELEASE_SETTLE_MS 20
+
+/* How often it is looked whether they have, and how long an NVE that is
+ * connected may take to confirm or to count. */
+#define RELEASE_POLL_MS 5
+#define RELEASE_MAX_MS 1000
 
 static const char *const words[] = {
     [MOVE_NOT_HELD] = "",
@@ -84,6 +89,8 @@ move_delivered(struct move *move, const struct nve *nve, uint64_t n_packets,
     }
 }
 
+/* Taking a hold back. */
+
 void
 move_release__(struct move *move, long long int now)
 {
@@ -93,12 +100,73 @@ move_release__(struct move *move, long long int now)
     move->rest_at = move->old_at = LLONG_MAX;
     move->cut_old = move->cut_peers = false;
     LIST_FOR_EACH (part, move_node, &move->parts) {
+        part->confirmed = false;
         if (part != move->new_part) {
             move_part_revert__(part);
         }
     }
     wiring_port_changed(move->topology, move->port);
-    move->release_at = now + RELEASE_SETTLE_MS;
+    move->release = MOVE_RELEASE_OTHERS;
+    move->release_at = now + RELEASE_POLL_MS; /* When flows have been sent. */
+}
+
+bool
+move_part_is_released__(const struct move_part *part)
+{
+    return (move_is_connected__(part->nve)
+            && (part == part->move->new_part || part->confirmed));
+}
+
+/* Returns true if 'part' need not be waited for, or not any more. */
+static bool
+is_released(const struct move_part *part, long long int now)
+{
+    const struct move *move = part->move;
+
+    return (move_part_is_released__(part)
+            || (move_is_connected__(part->nve)
+                ? now >= move->migration.since + RELEASE_MAX_MS
+                : move_may_leave_behind__(move, now)));
+}
+
+/* The old NVE and the peers first.  Until an NVE that is away has been told,
+ * what its own VMs send to the port goes to the new interface. */
+static bool
+others_are_released(struct move *move, long long int now)
+{
+    struct move_part *part;
+
+    LIST_FOR_EACH (part, move_node, &move->parts) {
+        if (ofsync_is_confirmed(part->nve->ofsync)) {
+            part->confirmed = true;
+        }
+        if (part != move->new_part && !is_released(part, now)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Removes the hold from the new NVE, too, and has what it cost counted. */
+static void
+release_new(struct move *move, long long int now)
+{
+    char *names = move_format_waiting__(move);
+
+    if (names[0]) {
+        VLOG_WARN("%s: a hold has been taken back, but not at %s: what its "
+                  "own VMs send to the port is lost until it is connected "
+                  "again", move->port->name, names);
+    }
+    free(names);
+    move->release = MOVE_RELEASE_COUNT;
+    move->release_at = now;
+    if (move->at_new.started && move_is_connected__(move->new_nve)) {
+        ofsync_count_port(move->new_nve->ofsync, move_unit__(move),
+                          move->new_ofport);
+        move->release_at = now + RELEASE_MAX_MS;
+    }
+    move_undo__(move);
 }
 
 void
@@ -106,23 +174,26 @@ move_release_run__(struct move *move, long long int now, long long int wall)
 {
     if (now < move->release_at) {
         return;
-    } else if (!move_is_connected__(move->new_nve)) {
-        /* What VMs there send goes to the new interface until it is told. */
-        if (!move_may_leave_behind__(move, now)) {
-            move->release_at = now + RELEASE_SETTLE_MS;
-            return;
-        }
-        VLOG_WARN("%s: the hold at %s ends although it has not been told: "
-                  "what its own VMs send to the port is lost until it is "
-                  "connected again", move->port->name, move->new_nve->name);
     }
-    move->release_at = LLONG_MAX;
-    if (move->at_new.started && move_is_connected__(move->new_nve)) {
-        ofsync_count_port(move->new_nve->ofsync, move_unit__(move),
-                          move->new_ofport);
-        move_undo__(move);
-    } else {
-        move_undo__(move);
+    move->release_at = now + RELEASE_POLL_MS;
+    switch (move->release) {
+    case MOVE_RELEASE_OTHERS:
+        if (others_are_released(move, now)) {
+            move->release = MOVE_RELEASE_NEW;
+            move->release_at = now + RELEASE_SETTLE_MS;
+        }
+        break;
+
+    case MOVE_RELEASE_NEW:
+        if (is_released(move->new_part, now)) {
+            release_new(move, now);
+        }
+        break;
+
+    case MOVE_RELEASE_COUNT:
+    default:
+        move->release_at = LLONG_MAX;
         move_step__(move, MIGRATION_EV_COUNTED, now, wall);
+        break;
     }
 }

@@ -36,7 +36,11 @@ bool move_may_leave_behind__(const struct move *move, long long int now);
  * free. */
 char *move_format_waiting__(const struct move *move);
 
-/* Takes a hold back, in two steps. */
+/* Returns true if the part's NVE has been told that a hold has been taken
+ * back, or, the new NVE, can be told. */
+bool move_part_is_released__(const struct move_part *part);
+
+/* Takes a hold back, in steps. */
 void move_release__(struct move *move, long long int now);
 void move_release_run__(struct move *move, long long int now,
                         long long int wall);

@@ -12,14 +12,33 @@
 #include "openvswitch/dynamic-string.h"
 #include "sset.h"
 
+/* Returns true if 'move' waits for the NVE of 'part'. */
+static bool
+part_is_waited_for(const struct move_part *part)
+{
+    const struct migration *migration = &part->move->migration;
+
+    return (migration_is_revocable(migration) ? !part->ready
+            : migration->phase == MIGRATION_RELEASING
+            ? !move_part_is_released__(part) : !part->committed);
+}
+
 bool
 move_is_waiting__(const struct move *move)
 {
-    return (migration_is_revocable(&move->migration)
-            ? move->n_ready < move->n_parts
-            : move->migration.phase == MIGRATION_RELEASING
-            ? !move_is_connected__(move->new_nve)
-            : move->n_committed < move->n_parts);
+    const struct move_part *part;
+
+    if (move->migration.phase != MIGRATION_RELEASING) {
+        return (migration_is_revocable(&move->migration)
+                ? move->n_ready < move->n_parts
+                : move->n_committed < move->n_parts);
+    }
+    LIST_FOR_EACH (part, move_node, &move->parts) {
+        if (part_is_waited_for(part)) {
+            return true;
+        }
+    }
+    return false;
 }
 
 long long int
@@ -40,10 +59,7 @@ move_get_waiting(const struct move *move, struct sset *names)
     const struct move_part *part;
 
     LIST_FOR_EACH (part, move_node, &move->parts) {
-        if (migration_is_revocable(&move->migration) ? !part->ready
-            : move->migration.phase == MIGRATION_RELEASING
-            ? part == move->new_part && !move_is_connected__(part->nve)
-            : !part->committed) {
+        if (part_is_waited_for(part)) {
             sset_add(names, part->nve->name);
         }
     }

@@ -78,6 +78,13 @@ enum move_hold {
 const char *move_hold_to_string(enum move_hold);
 enum move_hold move_hold_from_string(const char *);
 
+/* Who is being told that a hold has been taken back. */
+enum move_release {
+    MOVE_RELEASE_OTHERS,        /* The old NVE and the peers. */
+    MOVE_RELEASE_NEW,           /* They have been; then the new NVE. */
+    MOVE_RELEASE_COUNT          /* Nobody any more. */
+};
+
 /* Packets that were delivered to an interface since a hold began. */
 struct move_delivery {
     bool started;
@@ -142,7 +149,8 @@ struct move {
     long long int rest_at;      /* When to commit the rest, else LLONG_MAX. */
     enum move_hold hold;
     long long int old_at;       /* MOVE_HOLD: when to commit the old NVE, */
-    long long int release_at;   /* and when to undo the rest of a hold. */
+    enum move_release release;  /* How far it has been taken back, */
+    long long int release_at;   /* and when to look again. */
     struct move_delivery at_old, at_new;
 
     /* Draining. */

@@ -200,7 +200,7 @@ check-valgrind: all $(check_PROGRAMS) $(TESTSUITE)
 	           "$(abs_builddir)/$$p $$quiet \"\$$@\""; \
 	    } > "$$s" && chmod +x "$$s" || exit 1; \
 	done
-	$(SHELL) '$(TESTSUITE)' -C tests AUTOTEST_PATH='tests/valgrind/bin:$(AUTOTEST_PATH)' $(TESTSUITEFLAGS); \
+	NVA_WIRING_STEPS=200 $(SHELL) '$(TESTSUITE)' -C tests AUTOTEST_PATH='tests/valgrind/bin:$(AUTOTEST_PATH)' $(TESTSUITEFLAGS); \
 	status=$$?; \
 	find tests/valgrind -name 'log.*' -empty -delete; \
 	if grep -l '^==' tests/valgrind/log.* 2>/dev/null; then \
