@@ -171,6 +171,7 @@ $(srcdir)/tests/package.m4: $(top_srcdir)/configure.ac
 # The system layer.
 TESTSUITE_AT += tests/system-macros.at
 TESTSUITE_AT += tests/system-traffic.at
+EXTRA_DIST += tests/netns.py
 EXTRA_DIST += tests/nva-multicast.py tests/nva-relay.py tests/transport.py
 EXTRA_DIST += \
 	tests/random-moves \

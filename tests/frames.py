@@ -15,7 +15,6 @@ With --answers, prints instead what AT hears in answer.
 """
 
 import argparse
-import ctypes
 import os
 import select
 import socket
@@ -23,10 +22,11 @@ import struct
 import sys
 import time
 
+from netns import packet_socket
+
 BROADCAST = b"\xff" * 6
 NET6 = "2001:db8:1::"
 DEADLINE, SURPLUS = 5, 0.3
-libc = ctypes.CDLL(None, use_errno=True)
 
 
 def mac(n):
@@ -158,19 +158,6 @@ KINDS = {
 }
 
 
-def packet_socket(namespace):
-    """A socket on eth0 of 'namespace', where it stays."""
-    here = os.open("/proc/self/ns/net", os.O_RDONLY)
-    there = os.open("/run/netns/" + namespace, os.O_RDONLY)
-    assert libc.setns(there, 0) == 0, namespace
-    s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
-    s.bind(("eth0", 3))
-    assert libc.setns(here, 0) == 0
-    os.close(here)
-    os.close(there)
-    return s
-
-
 def received(sockets, seconds):
     """Yields (socket, frame) of what comes in during that time."""
     end = time.monotonic() + seconds
@@ -260,8 +247,8 @@ def main():
     args.sha = args.mac if args.sha is None else args.sha
     args.ip = args.me if args.ip is None else args.ip
 
-    sender = packet_socket(args.prefix + args.at)
-    watched = [packet_socket(args.prefix + w.split("=")[0])
+    sender = packet_socket(args.prefix + args.at, "eth0")
+    watched = [packet_socket(args.prefix + w.split("=")[0], "eth0")
                for w in args.where]
     frame = KINDS[args.kind](args)
     frame += bytes(max(0, 60 - len(frame)))

@@ -7,39 +7,25 @@
 # A VM is nothing but raw sockets, one at each of its places; it sends from the
 # place where it lives.  No kernel speaks for it.
 
-import ctypes
-import os
 import select
 import socket
 import struct
 import threading
 import time
 
+from netns import packet_socket
+
 MAGIC = b"ovs-nva random move"
 EVERYBODY = 0xffff
 ANNOUNCEMENT = bytes.fromhex("034e5641")
-ETH_P_ALL = 3
-CLONE_NEWNET = 0x40000000
 
 
 def open_in(netns, device):
-    """Returns a raw socket on DEVICE of the network namespace NETNS."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    ours = os.open("/proc/self/ns/net", os.O_RDONLY)
-    theirs = os.open("/run/netns/" + netns, os.O_RDONLY)
-    try:
-        if libc.setns(theirs, CLONE_NEWNET):
-            raise OSError(ctypes.get_errno(), "setns " + netns)
-        sock = socket.socket(socket.AF_PACKET, socket.SOCK_RAW,
-                             socket.htons(ETH_P_ALL))
-        sock.bind((device, ETH_P_ALL))
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
-        sock.setblocking(False)
-        return sock
-    finally:
-        libc.setns(ours, CLONE_NEWNET)
-        os.close(ours)
-        os.close(theirs)
+    """Returns a raw socket that does not block and holds much."""
+    sock = packet_socket(netns, device)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
+    sock.setblocking(False)
+    return sock
 
 
 def checksum(data):

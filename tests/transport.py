@@ -17,8 +17,6 @@
 
 import argparse
 import collections
-import contextlib
-import ctypes
 import errno
 import hashlib
 import os
@@ -30,8 +28,8 @@ import sys
 import threading
 import time
 
-CLONE_NEWNET = 0x40000000
-ETH_P_ALL = 3
+from netns import ETH_P_ALL, entered
+
 SOL_PACKET, PACKET_IGNORE_OUTGOING = 263, 23
 SO_RCVBUFFORCE = 33
 IPPROTO_SCTP = 132
@@ -46,22 +44,6 @@ WAYS = ["hold", "announce", "hold", "now", "hold", "data", "hold", "activate"]
 
 class Failure(Exception):
     """Something is not as it must be."""
-
-
-@contextlib.contextmanager
-def netns(name):
-    """In the block, this thread makes sockets in network namespace NAME."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    ours = os.open("/proc/self/ns/net", os.O_RDONLY)
-    theirs = os.open("/run/netns/" + name, os.O_RDONLY)
-    try:
-        if libc.setns(theirs, CLONE_NEWNET):
-            raise OSError(ctypes.get_errno(), "setns " + name)
-        yield
-    finally:
-        libc.setns(ours, CLONE_NEWNET)
-        os.close(ours)
-        os.close(theirs)
 
 
 def wait_for(what, condition):
@@ -85,7 +67,7 @@ class Hypervisors(threading.Thread):
 
     @staticmethod
     def open(ns, device):
-        with netns(ns):
+        with entered(ns):
             sock = socket.socket(socket.AF_PACKET, socket.SOCK_RAW,
                                  socket.htons(ETH_P_ALL))
             sock.setsockopt(SOL_PACKET, PACKET_IGNORE_OUTGOING, 1)
@@ -145,11 +127,11 @@ class Stream:
 
     def __init__(self, name, proto, vm, peer, port):
         self.name = name
-        with netns(peer[0]):
+        with entered(peer[0]):
             server = socket.socket(socket.AF_INET, socket.SOCK_STREAM, proto)
         server.bind((peer[1], port))
         server.listen(1)
-        with netns(vm[0]):
+        with entered(vm[0]):
             one = socket.socket(socket.AF_INET, socket.SOCK_STREAM, proto)
         one.settimeout(ARRIVE_MAX)
         one.connect((peer[1], port))
@@ -320,7 +302,7 @@ class Echo(Numbered):
 
 def open_at(end, kind, proto, port=0):
     """A socket with the address of END."""
-    with netns(end[0]):
+    with entered(end[0]):
         sock = socket.socket(socket.AF_INET, kind, proto)
     sock.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 1 << 22)
     sock.bind((end[1], port))
