@@ -274,22 +274,23 @@ get_late(const struct db_vn *row, struct ds *errors)
     return VN_LATE_DROP;
 }
 
-/* Returns the SIR prefix of 'row', zero if it has none.  No two VNs may have
- * the same, for a packet from the underlay does not name its VN. */
+/* Returns the SIR prefix of 'row' for 'vn', zero if it has none.  No two VNs
+ * may have the same, for a packet from the underlay does not name its VN.
+ * What 'vn' has already is not looked up again. */
 static struct in6_addr
-get_sir(const struct nva *nva, const struct db_vn *row, struct ds *errors)
+get_sir(const struct nva *nva, const struct vn *vn, const struct db_vn *row,
+        struct ds *errors)
 {
     const char *s = smap_get_def(row->options, "ila", "");
     struct in6_addr sir = in6addr_any;
     char *error = s[0] ? ila_parse_prefix(s, &sir) : NULL;
 
-    if (ipv6_addr_is_set(&sir)) {
-        const struct vn *vn;
+    if (ipv6_addr_is_set(&sir) && !(vn && ipv6_addr_equals(&sir, &vn->sir))) {
+        const struct vn *other;
 
-        HMAP_FOR_EACH (vn, name_node, &nva->topology.vns) {
-            if (vn->id != cookie_id_from_uuid(&row->uuid)
-                && ipv6_addr_equals(&vn->sir, &sir)) {
-                error = xasprintf("is that of VN %s", vn->name);
+        HMAP_FOR_EACH (other, name_node, &nva->topology.vns) {
+            if (ipv6_addr_equals(&other->sir, &sir)) {
+                error = xasprintf("is that of VN %s", other->name);
                 sir = in6addr_any;
                 break;
             }
@@ -323,7 +324,7 @@ on_vn(const struct db_vn *row, void *nva_)
     enum vn_late late = get_late(row, &errors);
     int late_time = get_number(row, "late_time", 0, LATE_TIME_MAX, LATE_TIME,
                                &errors);
-    struct in6_addr sir = get_sir(nva, row, &errors);
+    struct in6_addr sir = get_sir(nva, vn, row, &errors);
     struct port *port;
 
     db_write_vn_error(nva->db, &row->uuid,

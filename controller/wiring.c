@@ -31,7 +31,7 @@ wiring_nve_changed(struct nve *nve, const struct wiring_config *config)
 {
     wiring_set_unit__(nve, COOKIE_NVE, nve->id,
                       pipeline_nve(nve, nve->geneve_ofport, nve->vxlan_ofport,
-                          config->packet_in_rate));
+                                   config->packet_in_rate));
     wiring_set_unit__(nve, COOKIE_DENIED, nve->id, pipeline_denied(nve));
 }
 
