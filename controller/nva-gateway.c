@@ -400,7 +400,7 @@ check_ports(const struct row *row, const struct vn *vn)
     const struct port *port;
 
     for (size_t i = 0; i < row->config->n_ips; i++) {
-        port = topology_find_address(vn, &row->config->ips[i].ip);
+        port = topology_find_port_by_ip(vn, &row->config->ips[i].ip, NULL);
         if (port) {
             return xasprintf("ips: an address is already that of port %s",
                              port->name);

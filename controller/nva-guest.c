@@ -135,7 +135,8 @@ put_ip(struct ds *s, const struct port *port, const struct in6_addr *ip)
     }
     if (!ipv6_is_zero(ip) && !ipv6_addr_equals(&lla, ip)
         && (!topology_is_ipv4(ip) || in6_addr_get_mapped_ipv4(ip))) {
-        const struct port *owner = topology_find_address(port->vn, ip);
+        const struct port *owner = topology_find_port_by_ip(port->vn, ip,
+                                                            NULL);
 
         ds_put_cstr(s, s->length ? " and " : "");
         ipv6_format_mapped(ip, s);

@@ -260,12 +260,11 @@ hash_ip(const struct in6_addr *ip)
 static void
 forget_addresses(struct port *port)
 {
-    for (size_t i = 0; i < port->n_addresses; i++) {
+    for (size_t i = 0; i < port->n_ips; i++) {
         hmap_remove(&port->vn->addresses, &port->addresses[i].node);
     }
     free(port->addresses);
     port->addresses = NULL;
-    port->n_addresses = 0;
 }
 
 void
@@ -277,11 +276,11 @@ topology_set_ips(struct port *port, struct in6_addr *ips, size_t n)
     port->n_ips = n;
     port->addresses = xmalloc(MAX(1, n) * sizeof *port->addresses);
     for (size_t i = 0; i < n; i++) {
-        struct address *a = &port->addresses[port->n_addresses++];
+        struct address *a = &port->addresses[i];
 
-        a->ip = ips[i];
+        a->ip = &ips[i];
         a->port = port;
-        hmap_insert(&port->vn->addresses, &a->node, hash_ip(&a->ip));
+        hmap_insert(&port->vn->addresses, &a->node, hash_ip(a->ip));
     }
 }
 
@@ -292,7 +291,7 @@ topology_find_port_by_ip(const struct vn *vn, const struct in6_addr *ip,
     const struct address *a;
 
     HMAP_FOR_EACH_WITH_HASH (a, node, hash_ip(ip), &vn->addresses) {
-        if (a->port != except && !memcmp(&a->ip, ip, sizeof *ip)) {
+        if (a->port != except && ipv6_addr_equals(a->ip, ip)) {
             return a->port;
         }
     }
@@ -347,21 +346,6 @@ topology_find_port_by_id(const struct topology *t, uint64_t id)
                              &t->ports_by_id) {
         if (port->id == id) {
             return port;
-        }
-    }
-    return NULL;
-}
-
-struct port *
-topology_find_address(const struct vn *vn, const struct in6_addr *ip)
-{
-    struct port *port;
-
-    HMAP_FOR_EACH (port, vn_node, &vn->ports) {
-        for (size_t i = 0; i < port->n_ips; i++) {
-            if (ipv6_addr_equals(&port->ips[i], ip)) {
-                return port;
-            }
         }
     }
     return NULL;

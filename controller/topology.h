@@ -131,7 +131,7 @@ struct place {
 /* One of the IP addresses of a port, for topology_find_port_by_ip(). */
 struct address {
     struct hmap_node node;      /* In the VN's 'addresses'. */
-    struct in6_addr ip;
+    const struct in6_addr *ip;  /* In the port's 'ips'. */
     struct port *port;
 };
 
@@ -146,11 +146,9 @@ struct port {
 
     struct vn *vn;
     struct eth_addr mac;
-    struct in6_addr *ips;       /* v4-mapped if IPv4. */
+    struct in6_addr *ips;       /* v4-mapped if IPv4; topology_set_ips(). */
     size_t n_ips;
-    struct address *addresses;  /* The same in the VN's 'addresses', or null
-                                 * before topology_set_ips(). */
-    size_t n_addresses;
+    struct address *addresses;  /* The same in the VN's 'addresses'. */
     bool security;              /* Only its own addresses (V12, A7). */
     int64_t n_spoofed;          /* Reports that it used others'.  Set by the
                                  * owner. */
@@ -225,8 +223,8 @@ struct port *topology_find_port_by_id(const struct topology *, uint64_t id);
  * port. */
 void topology_set_ips(struct port *, struct in6_addr *ips, size_t n);
 
-/* Returns a port of the VN, other than 'except', that has been given 'ip', or
- * null. */
+/* Returns a port of the VN, other than 'except', which may be null, that has
+ * been given 'ip', or null. */
 struct port *topology_find_port_by_ip(const struct vn *,
                                       const struct in6_addr *,
                                       const struct port *except);
@@ -259,10 +257,6 @@ struct attachment *topology_find_any_attachment(const struct topology *,
 const struct attachment *topology_find_ofport(const struct topology *,
                                               const struct nve *,
                                               ofp_port_t ofport);
-
-/* Returns the port of 'vn' that has address 'ip', or null. */
-struct port *topology_find_address(const struct vn *,
-                                   const struct in6_addr *ip);
 
 /* Returns the entry of 'nve' in the port's 'lates', or null. */
 struct late *topology_find_late(const struct port *, const struct nve *);

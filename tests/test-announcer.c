@@ -178,8 +178,7 @@ test_announcer(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
     s.port = topology_add_port(&s.t, "vm1", 3,
                                topology_add_vn(&s.t, "blue", 2));
     s.port->mac = (struct eth_addr) ETH_ADDR_C(0a,00,00,00,00,01);
-    s.port->ips = xmemdup(ips, sizeof ips);
-    s.port->n_ips = ARRAY_SIZE(ips);
+    topology_set_ips(s.port, xmemdup(ips, sizeof ips), ARRAY_SIZE(ips));
     while (fgets(line, sizeof line, stdin)) {
         do_line(&s, line);
     }

@@ -86,8 +86,7 @@ print_outside(struct topology *t, const struct gateway *gw,
     struct in6_addr ip = test_ip("10.0.1.9");
 
     router->mac = (struct eth_addr) ETH_ADDR_C(02,00,00,00,00,09);
-    router->ips = xmemdup(&ip, sizeof ip);
-    router->n_ips = 1;
+    topology_set_ips(router, xmemdup(&ip, sizeof ip), 1);
     red_config->next_hops[red_config->n_next_hops++] = ip;
     topology_add_uplink(red_gw->nve, "red", "up0", u16_to_ofp(20), 100);
     print_list("gateway to the outside", pipeline_gateway(gw));
@@ -174,8 +173,7 @@ test_pipeline(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
     vn->snoop = true;
     v4.vn = v6.vn = vn;
     port = topology_add_port(&t, "vm1", 0x31, vn);
-    port->ips = xmemdup(ips, sizeof ips);
-    port->n_ips = ARRAY_SIZE(ips);
+    topology_set_ips(port, xmemdup(ips, sizeof ips), ARRAY_SIZE(ips));
     port->security = true;
     ovs_assert(eth_addr_from_string("02:00:00:00:00:01", &port->mac));
 

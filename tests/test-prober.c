@@ -234,17 +234,17 @@ put_state(const struct scene *s)
 static void
 set_ips(struct vm *vm, char *words)
 {
+    struct in6_addr *ips = NULL;
     const char *word;
+    size_t n = 0;
 
-    vm->port->n_ips = 0;
     while ((word = strsep(&words, " \n")) != NULL) {
         if (word[0]) {
-            vm->port->ips = xrealloc(vm->port->ips,
-                                     (vm->port->n_ips + 1)
-                                     * sizeof *vm->port->ips);
-            vm->port->ips[vm->port->n_ips++] = test_ip(word);
+            ips = xrealloc(ips, (n + 1) * sizeof *ips);
+            ips[n++] = test_ip(word);
         }
     }
+    topology_set_ips(vm->port, ips, n);
 }
 
 /* Carries out a command about 'vm'.  Returns false if there is none. */

@@ -139,13 +139,12 @@ add_port(struct scene *s, struct vn *vn, const char *name, struct nve *nve,
     int host = hmap_count(&vn->ports);
     char *v4 = xasprintf("10.0.0.%d", host);
     char *v6 = xasprintf("fd00::%d", host);
+    const struct in6_addr ips[] = { test_ip(v4), test_ip(v6) };
 
     port->mac = (struct eth_addr) ETH_ADDR_C(02,00,00,00,00,00);
     port->mac.ea[4] = vn->id;
     port->mac.ea[5] = host;
-    port->ips = xmalloc(2 * sizeof *port->ips);
-    port->ips[port->n_ips++] = test_ip(v4);
-    port->ips[port->n_ips++] = test_ip(v6);
+    topology_set_ips(port, xmemdup(ips, sizeof ips), ARRAY_SIZE(ips));
     port->security = true;
     if (nve) {
         topology_attach(&s->t, nve, name, name, ofport);

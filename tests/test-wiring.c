@@ -296,6 +296,14 @@ port_changed(struct world *w, struct port *port)
 }
 
 static void
+set_random_ip(struct world *w, struct port *port)
+{
+    struct in6_addr ip = random_ip(w, rnd(2));
+
+    topology_set_ips(port, xmemdup(&ip, sizeof ip), 1);
+}
+
+static void
 step_add_port(struct world *w, int i)
 {
     struct port *port;
@@ -305,8 +313,7 @@ step_add_port(struct world *w, int i)
     port->mac.ea[0] = 2;
     port->mac.ea[5] = i;
     port->security = rnd(2);
-    port->ips = xmalloc(sizeof *port->ips);
-    port->ips[port->n_ips++] = random_ip(w, rnd(2));
+    set_random_ip(w, port);
     w->ports[i] = port;
     say(w, "add %s in %s", name, port->vn->name);
     wiring_port_changed(&w->t, port);
@@ -426,7 +433,7 @@ step_port(struct world *w, struct port *port)
 {
     say(w, "change %s", port->name);
     port->security = rnd(2);
-    port->ips[0] = random_ip(w, rnd(2));
+    set_random_ip(w, port);
     port_changed(w, port);
 }
 
