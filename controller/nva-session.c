@@ -463,13 +463,33 @@ same(const char *a, const char *b)
     return a && !strcmp(a, b);
 }
 
+/* Gives 's' the hypervisor of its name if that has dialed in already. */
+static void
+adopt_dialed_in(struct session *s)
+{
+    struct peer *peer;
+
+    LIST_FOR_EACH (peer, node, &s->nva->peers) {
+        const char *name;
+
+        if (!peer->hvdb || peer->session || peer->dead
+            || !hvdb_is_synced(peer->hvdb)) {
+            continue;
+        }
+        name = hvdb_get_external_id(peer->hvdb, "system-id");
+        if (name && !strcmp(name, s->nve->name)) {
+            nva_hypervisor_adopt(peer, s);
+            break;
+        }
+    }
+}
+
 void
 nva_session_configure(struct nva *nva, struct nve *nve,
                       const struct db_nve *row)
 {
     struct session *s = nve->session;
     const char *bridge = row->bridge[0] ? row->bridge : "br-int";
-    struct peer *peer;
     char *error;
 
     if (!s) {
@@ -513,19 +533,7 @@ nva_session_configure(struct nva *nva, struct nve *nve,
                                         s->db_peer);
         nva_hypervisor_want(s);
     } else {
-        LIST_FOR_EACH (peer, node, &nva->peers) {
-            const char *name;
-
-            if (!peer->hvdb || peer->session || peer->dead
-                || !hvdb_is_synced(peer->hvdb)) {
-                continue;
-            }
-            name = hvdb_get_external_id(peer->hvdb, "system-id");
-            if (name && !strcmp(name, nve->name)) {
-                nva_hypervisor_adopt(peer, s);
-                break;
-            }
-        }
+        adopt_dialed_in(s);
     }
 }
 
