@@ -469,6 +469,10 @@ hold_and_release(struct mover *m)
         if (!error) {
             error = tell_network(m, "migrate-hold", "holds");
         }
+        if (!error) {
+            /* Last chance to give up while the VM runs. */
+            error = turn(m, qmp_io_now(), "the VM to stop");
+        }
     }
     free(take_events(m, m->source));
     if (m->stopped) {
