@@ -525,6 +525,31 @@ learn(struct trace *tr, const struct ofpact_learn *l)
     ofpbuf_uninit(&ofpacts);
 }
 
+/* Tracking goes on in a copy of the packet.  A trace has no connections, so
+ * that is the first packet of one. */
+static void
+track(struct trace *tr, const struct ofpact_conntrack *oc)
+{
+    struct flow saved = tr->flow;
+    const struct ofpact *a;
+
+    put_line(tr, ">> taken for the first packet of a connection");
+    OFPACT_FOR_EACH (a, oc->actions, ofpact_ct_get_action_len(oc)) {
+        if (a->type == OFPACT_NAT
+            && ofpact_get_NAT(a)->flags & NX_NAT_F_SRC) {
+            tr->flow.nw_src = ofpact_get_NAT(a)->range.addr.ipv4.min;
+        }
+    }
+    tr->flow.ct_state = CS_TRACKED | CS_NEW;
+    tr->flow.ct_zone = oc->zone_imm;
+    if (oc->recirc_table != NX_CT_RECIRC_NONE) {
+        tr->depth++;
+        lookup(tr, oc->recirc_table);
+        tr->depth--;
+    }
+    tr->flow = saved;
+}
+
 /* Executes 'a', which is the last one of its flow if 'is_last'. */
 static void
 execute_one(struct trace *tr, const struct ofpact *a, bool is_last)
@@ -562,6 +587,8 @@ execute_one(struct trace *tr, const struct ofpact *a, bool is_last)
         clone(tr, ofpact_get_CLONE(a));
     } else if (a->type == OFPACT_LEARN) {
         learn(tr, ofpact_get_LEARN(a));
+    } else if (a->type == OFPACT_CT) {
+        track(tr, ofpact_get_CT(a));
     } else if (a->type == OFPACT_CHECK_PKT_LARGER) {
         /* A microflow has no length. */
         put_line(tr, ">> taken to fit");
