@@ -68,6 +68,7 @@ controller_libnva_a_SOURCES = \
 	controller/nva-evacuate.c \
 	controller/nva-history.c \
 	controller/nva-late.c \
+	controller/nva-nat.c \
 	controller/nva-hypervisor.c \
 	controller/nva-intent.c \
 	controller/nva-mcast.c \
@@ -96,6 +97,7 @@ controller_libnva_a_SOURCES = \
 	controller/pipeline-late.c \
 	controller/pipeline-move.c \
 	controller/pipeline-mtu.c \
+	controller/pipeline-nat.c \
 	controller/pipeline-private.h \
 	controller/pipeline-uplink.c \
 	controller/pipeline.c \

@@ -53,7 +53,10 @@ struct uuid;
            "The MAC address of the port, for what a gateway here routes.")  \
     COOKIE(LATE, 20, "late", PORT,                                          \
            "What becomes of packets that come where the port has been, or " \
-           "where its VM is stopped.")
+           "where its VM is stopped.")                                      \
+    COOKIE(NAT, 21, "nat", GATEWAY,                                         \
+           "The external address of a gateway: answers to ARP for it, what " \
+           "is translated from it, and what becomes of the rest.")
 
 enum cookie_kind {
 #define COOKIE(NAME, N, STRING, OBJECT, MEANING) COOKIE_##NAME = N,

@@ -49,6 +49,38 @@ gateway_add(const char *name, uint64_t id, struct vn *vn, struct nve *nve)
     return gw;
 }
 
+/* Each gateway of an NVE that translates has a zone of its own. */
+static bool
+zone_is_taken(const struct gateway *gw, uint16_t zone)
+{
+    const struct gateway *other;
+
+    LIST_FOR_EACH (other, nve_node, &gw->nve->gateways) {
+        if (other != gw && other->zone == zone) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void
+gateway_set_snat(struct gateway *gw, const struct in6_addr *ip)
+{
+    if (ipv6_addr_equals(&gw->snat, ip)) {
+        return;
+    }
+    gw->snat = *ip;
+    gw->zone = 0;
+    if (ipv6_addr_is_set(ip)) {
+        /* The same after a restart, if nothing gets into its way. */
+        gw->zone = (GATEWAY_MIN_ZONE
+                    | hash_bytes(ip, sizeof *ip, hash_uint64(gw->id)));
+        while (zone_is_taken(gw, gw->zone)) {
+            gw->zone = GATEWAY_MIN_ZONE | (gw->zone + 1);
+        }
+    }
+}
+
 void
 gateway_unlink(struct gateway *gw)
 {
@@ -144,16 +176,49 @@ gateway_nearest(const struct vn *vn, const struct nve *nve)
 }
 
 bool
+gateway_names(const struct gateway_config *config, const struct vn *vn)
+{
+    for (size_t i = 0; i < config->n_vns; i++) {
+        if (config->vns[i] == vn->id) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool
 gateway_reaches(const struct gateway *gw, const struct vn *vn,
                 struct gateway **other)
 {
-    *other = NULL;
-    for (size_t i = 0; i < gw->config->n_vns; i++) {
-        if (gw->config->vns[i] == vn->id) {
-            *other = gateway_at(vn, gw->nve);
+    *other = gateway_names(gw->config, vn) ? gateway_at(vn, gw->nve) : NULL;
+    return *other != NULL;
+}
+
+bool
+gateway_is_exit(const struct gateway *gw)
+{
+    return gw->config->n_next_hops || topology_find_uplink(gw->nve, gw->vn);
+}
+
+const struct gateway *
+gateway_find_snat(const struct gateway *gw, const struct in6_addr ips[],
+                  size_t n)
+{
+    const struct gateway *inner;
+
+    LIST_FOR_EACH (inner, nve_node, &gw->nve->gateways) {
+        struct gateway *other;
+
+        if (ipv6_addr_is_set(&inner->snat)
+            && (inner == gw || gateway_reaches(inner, gw->vn, &other))) {
+            for (size_t i = 0; i < n; i++) {
+                if (ipv6_addr_equals(&inner->snat, &ips[i])) {
+                    return inner;
+                }
+            }
         }
     }
-    return *other != NULL;
+    return NULL;
 }
 
 bool
@@ -161,6 +226,18 @@ gateway_has_next_hop(const struct gateway *gw, const struct in6_addr *ip)
 {
     for (size_t i = 0; i < gw->config->n_next_hops; i++) {
         if (ipv6_addr_equals(&gw->config->next_hops[i], ip)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool
+gateway_is_neighbor(const struct gateway_config *config,
+                    const struct in6_addr *ip)
+{
+    for (size_t i = 0; i < config->n_ips; i++) {
+        if (gateway_prefix_contains(&config->ips[i], ip)) {
             return true;
         }
     }

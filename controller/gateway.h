@@ -65,6 +65,8 @@ struct gateway_config {
     size_t n_rules;
     uint32_t rate;              /* Packets/s that it routes; 0: no limit. */
     uint32_t burst;             /* In packets. */
+    struct in6_addr snat;       /* What it is to translate to; v4-mapped, or
+                                 * all-zeros for nothing. */
 };
 
 struct gateway {
@@ -76,6 +78,10 @@ struct gateway {
     struct nve *nve;
     const struct gateway_config *config;
     uint16_t number;            /* Of its meters, one of its own at the NVE. */
+
+    /* Source NAT (RFC 3022), see gateway_set_snat(). */
+    struct in6_addr snat;       /* As in 'config'. */
+    uint16_t zone;              /* Of its connections, in Open vSwitch. */
 };
 
 /* Adds a gateway of 'vn' at 'nve', which must not have one yet.  The owner
@@ -86,6 +92,16 @@ struct gateway *gateway_add(const char *name, uint64_t id, struct vn *,
 /* Takes 'gw', which must be the gateway of no port, out of all lists. */
 void gateway_unlink(struct gateway *);
 void gateway_free(struct gateway *);
+
+/* The zones of gateways are from here to 65535; the rest is free for others
+ * who use connection tracking in the same Open vSwitch. */
+#define GATEWAY_MIN_ZONE 0x8000
+
+/* Has 'gw' give what it routes to the outside the source 'ip', or, if that is
+ * all-zeros, leave it as it is.  A zone belongs to a gateway and an address
+ * together: connections that had been given another address are not known any
+ * more. */
+void gateway_set_snat(struct gateway *, const struct in6_addr *ip);
 
 /* Returns the gateway of 'vn' with the given name, or null. */
 struct gateway *gateway_find(const struct vn *, const char *name);
@@ -102,13 +118,31 @@ struct gateway *gateway_at(const struct vn *, const struct nve *);
  * none. */
 struct gateway *gateway_nearest(const struct vn *, const struct nve *);
 
+/* Returns true if a gateway with 'config' is to route into 'vn'. */
+bool gateway_names(const struct gateway_config *config, const struct vn *);
+
 /* Returns true if 'gw' routes into 'vn' and can: that has a gateway at the
  * same NVE, which is stored into '*other'. */
 bool gateway_reaches(const struct gateway *gw, const struct vn *,
                      struct gateway **other);
 
+/* Returns true if 'gw' leads to the outside: routers there are its next hops,
+ * or its NVE has an uplink into its VN. */
+bool gateway_is_exit(const struct gateway *gw);
+
+/* Returns the gateway at the NVE of 'gw' that routes to 'gw' and translates to
+ * one of 'ips', or null; 'gw' itself may be it.  Who sends to that address by
+ * 'gw' wants the connections that it has translated. */
+const struct gateway *gateway_find_snat(const struct gateway *gw,
+                                        const struct in6_addr ips[],
+                                        size_t n);
+
 /* Returns true if 'gw' has the router 'ip' as next hop. */
 bool gateway_has_next_hop(const struct gateway *gw, const struct in6_addr *ip);
+
+/* Returns true if 'ip' is in a network of a gateway with 'config'. */
+bool gateway_is_neighbor(const struct gateway_config *config,
+                         const struct in6_addr *ip);
 
 /* Returns true if 'ip' is in the network of 'prefix'. */
 bool gateway_prefix_contains(const struct gateway_prefix *,

@@ -217,6 +217,9 @@ parse_row(const struct db_gateway *row, struct gateway_config *config)
         error = parse_option(row->options, "burst", 1, MAX(1, config->rate),
                              &config->burst);
     }
+    if (!error) {
+        error = nva_nat_parse(row->options, config);
+    }
     return error;
 }
 
@@ -282,6 +285,7 @@ remove_gateway(struct nva *nva, struct row *row)
                 port->gateway = NULL;
             }
         }
+        nva_nat_set(nva, gw, &in6addr_any);
         gateway_unlink(gw);
         HMAP_FOR_EACH (port, vn_node, &vn->ports) {
             if (!port->gateway) {
@@ -417,9 +421,11 @@ check_ports(const struct row *row, const struct vn *vn)
 
 /* Returns why 'row' cannot be a gateway, for the caller to free, or null. */
 static char *
-check_row(const struct row *row, const struct vn *vn, const struct nve *nve)
+check_row(const struct nva *nva, const struct row *row, const struct vn *vn,
+          const struct nve *nve)
 {
     const struct gateway *other;
+    char *error;
 
     if (row->error) {
         return xstrdup(row->error);
@@ -439,7 +445,8 @@ check_row(const struct row *row, const struct vn *vn, const struct nve *nve)
                              "but %s has others", other->name);
         }
     }
-    return check_ports(row, vn);
+    error = check_ports(row, vn);
+    return error ? error : nva_nat_check(nva, row->config, vn, row->gw);
 }
 
 static void
@@ -461,7 +468,7 @@ update_row(struct nva *nva, struct row *row)
 {
     struct vn *vn = topology_find_vn_by_id(&nva->topology, row->vn);
     struct nve *nve = topology_find_nve(&nva->topology, row->nve);
-    char *error = check_row(row, vn, nve);
+    char *error = check_row(nva, row, vn, nve);
 
     if (error) {
         remove_gateway(nva, row);
@@ -471,6 +478,7 @@ update_row(struct nva *nva, struct row *row)
             row->gw = gateway_add(row->name, row->id, vn, nve);
             row->gw->config = row->config;
         }
+        nva_nat_set(nva, row->gw, &row->config->snat);
         wiring_gateway_changed(&nva->topology, row->gw);
         refresh_moves(vn);
     }
@@ -480,7 +488,8 @@ update_row(struct nva *nva, struct row *row)
 }
 
 /* Those that are gateways come first, so that a new one does not take from
- * them what they have. */
+ * them what they have; of them, those that have changed, for the same
+ * reason. */
 static int
 compare_rows(const void *a_, const void *b_)
 {
@@ -488,6 +497,7 @@ compare_rows(const void *a_, const void *b_)
     const struct row *const *b = b_;
 
     return (!(*a)->gw != !(*b)->gw ? !(*a)->gw - !(*b)->gw
+            : (*a)->changed != (*b)->changed ? (*b)->changed - (*a)->changed
             : strcmp((*a)->name, (*b)->name));
 }
 
@@ -527,6 +537,7 @@ nva_gateways_destroy(struct nva *nva)
         free_row(nva, row);
     }
     hmap_destroy(&nva->gateways);
+    shash_destroy(&nva->snats);
 }
 
 /* Which one serves a port. */
@@ -585,6 +596,12 @@ nva_gateway_find_duplicate(const struct vn *vn, struct eth_addr mac,
     const struct gateway *gw;
 
     LIST_FOR_EACH (gw, vn_node, &vn->gateways) {
+        const struct gateway *inner = gateway_find_snat(gw, ips, n);
+
+        if (inner) {
+            return xasprintf("ips: gateway %s translates to one of the "
+                             "addresses", inner->name);
+        }
         if (eth_addr_equals(gw->config->mac, mac)) {
             return xasprintf("mac: it is already that of gateway %s",
                              gw->name);

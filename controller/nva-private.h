@@ -11,8 +11,9 @@
  * nva-mcast.c (their multicast memberships), nva-move.c (moves),
  * nva-history.c (moves that have ended), nva-late.c (packets that come after
  * them), nva-evacuate.c (moves of all ports of an NVE), nva-probe.c (where
- * VMs on the move are), nva-uplink.c (physical networks), nva-ctl.c (commands
- * of ovs-appctl).  For them only. */
+ * VMs on the move are), nva-nat.c (external addresses of gateways),
+ * nva-uplink.c (physical networks), nva-ctl.c (commands of ovs-appctl).  For
+ * them only. */
 
 #include "announcer.h"
 #include "db.h"
@@ -26,11 +27,13 @@
 #include "ofsync.h"
 #include "openvswitch/hmap.h"
 #include "openvswitch/list.h"
+#include "openvswitch/shash.h"
 #include "prober.h"
 #include "topology.h"
 #include "wiring.h"
 
 struct ds;
+struct gateway_config;
 struct ofputil_packet_in;
 
 /* Lifetime of a staged bundle in the switch, in s.  move.c stages afresh well
@@ -141,6 +144,7 @@ struct nva {
     struct hmap gateways;       /* Rows of Gateway, of nva-gateway.c. */
     bool gateways_dirty;        /* They, or what they depend on, changed. */
     size_t n_gateways_refused;
+    struct shash snats;         /* "struct gateway"s, of nva-nat.c. */
 
     struct ovs_list lates;      /* Contains "struct late"s by 'until'. */
     size_t n_exchanged;         /* Bytes to and from switches, but for packets,
@@ -233,6 +237,16 @@ void nva_evacuate_migration_deleted(struct nva *, const struct uuid *);
 void nva_evacuations_retry(struct nva *);
 void nva_evacuations_run(struct nva *);
 void nva_evacuations_destroy(struct nva *);
+
+/* nva-nat.c.  Parsing stores what 'options' say into 'config'; checking
+ * compares that with what others have, where 'gw' is the gateway in service
+ * with 'config', if any.  Both return what is wrong, for the caller to free,
+ * or null.  Setting has a gateway translate to an address that was checked, or
+ * to none. */
+char *nva_nat_parse(const struct smap *options, struct gateway_config *config);
+char *nva_nat_check(const struct nva *, const struct gateway_config *config,
+                    const struct vn *, const struct gateway *gw);
+void nva_nat_set(struct nva *, struct gateway *, const struct in6_addr *);
 
 /* nva-gateway.c */
 void nva_gateway_row(struct nva *, const struct db_gateway *);

@@ -133,6 +133,7 @@ nva_create(const struct nva_config *config, struct nva **nvap)
     ovs_list_init(&nva->lates);
     hmap_init(&nva->migs);
     hmap_init(&nva->gateways);
+    shash_init(&nva->snats);
     nva->drain_max_ms = NVA_DRAIN_MAX * 1000;
     ovs_list_init(&nva->evacuations);
     nva->history = nva_history_create();

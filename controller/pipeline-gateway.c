@@ -202,13 +202,14 @@ struct routes {
     size_t n, allocated;
 };
 
-/* Adds that 'prefix' is reached by 'actions', unless there is a route for it
- * already. */
+/* Adds that 'prefix' is reached by 'to', null for the gateway's own VN, unless
+ * there is a route for it already. */
 static void
 add_route(struct builder *b, struct routes *routes,
-          const struct gateway_prefix *prefix, const char *actions)
+          const struct gateway_prefix *prefix, const struct gateway *to)
 {
     struct ds m = DS_EMPTY_INITIALIZER;
+    struct ds a = DS_EMPTY_INITIALIZER;
 
     if (gateway_is_link_local(prefix)) {
         return;
@@ -223,10 +224,20 @@ add_route(struct builder *b, struct routes *routes,
                                       sizeof *routes->prefixes);
     }
     routes->prefixes[routes->n++] = prefix;
+    if (to) {
+        ds_put_format(&a, "set_field:%"PRIu32"->metadata,", to->vn->vni);
+    }
+    if (to && topology_is_ipv4(&prefix->ip)
+        && pipeline_translates__(b->gw, to)) {
+        pipeline_put_translation__(&a, b->gw);
+    } else {
+        ds_put_format(&a, "resubmit(,%d)", FLOW_TABLE_POLICY_IN);
+    }
     gateway_put_match(&m, prefix, "dst");
     add(b, FLOW_TABLE_ROUTE, FLOW_PRIO_ROUTE + prefix->plen, ds_cstr(&m),
-        "%s", actions);
+        "%s", ds_cstr(&a));
     ds_destroy(&m);
+    ds_destroy(&a);
 }
 
 static int
@@ -241,7 +252,7 @@ compare_vns(const void *a_, const void *b_)
 /* Adds default routes by the next hops of 'other'. */
 static void
 add_default_routes(struct builder *b, struct routes *routes,
-                   const struct gateway *other, const char *actions)
+                   const struct gateway *other)
 {
     static const struct gateway_prefix any[] = {
         { IN6ADDR_ANY_INIT, 0 },
@@ -252,7 +263,7 @@ add_default_routes(struct builder *b, struct routes *routes,
     for (size_t i = 0; i < other->config->n_next_hops; i++) {
         add_route(b, routes,
                   &any[topology_is_ipv4(&other->config->next_hops[i])],
-                  actions);
+                  other);
     }
 }
 
@@ -264,12 +275,10 @@ add_routes(struct builder *b)
     const struct gateway **others = NULL;
     size_t n = 0, allocated = 0;
     struct routes routes = { .n = 0 };
-    struct ds a = DS_EMPTY_INITIALIZER;
     const struct gateway *gw;
 
-    fmt(&a, "resubmit(,%d)", FLOW_TABLE_POLICY_IN);
     for (size_t i = 0; i < b->gw->config->n_ips; i++) {
-        add_route(b, &routes, &b->gw->config->ips[i], ds_cstr(&a));
+        add_route(b, &routes, &b->gw->config->ips[i], NULL);
     }
     LIST_FOR_EACH (gw, nve_node, &b->gw->nve->gateways) {
         struct gateway *other;
@@ -285,16 +294,13 @@ add_routes(struct builder *b)
         qsort(others, n, sizeof *others, compare_vns);
     }
     for (size_t i = 0; i < n; i++) {
-        fmt(&a, "set_field:%"PRIu32"->metadata,resubmit(,%d)",
-            others[i]->vn->vni, FLOW_TABLE_POLICY_IN);
         for (size_t j = 0; j < others[i]->config->n_ips; j++) {
-            add_route(b, &routes, &others[i]->config->ips[j], ds_cstr(&a));
+            add_route(b, &routes, &others[i]->config->ips[j], others[i]);
         }
-        add_default_routes(b, &routes, others[i], ds_cstr(&a));
+        add_default_routes(b, &routes, others[i]);
     }
     free(others);
     free(routes.prefixes);
-    ds_destroy(&a);
 
     /* Nowhere to go, and nobody there; counted. */
     add(b, FLOW_TABLE_ROUTE, FLOW_PRIO_DEFAULT, "", "drop");
@@ -397,19 +403,21 @@ add_exceeded(struct builder *b, const char *family)
     ds_destroy(&m);
 }
 
-/* Answers to ARP and ND from the physical network.  What came with a tag must
- * go back with it. */
-static void
-add_uplink_answers(struct builder *b, const struct in6_addr *ip)
+/* What came with a tag must go back with it. */
+void
+pipeline_add_uplink_answer__(struct flow_list *fl, uint64_t cookie,
+                             const struct gateway *gw,
+                             const struct in6_addr *ip)
 {
-    const struct uplink *uplink = topology_find_uplink(b->gw->nve, b->gw->vn);
+    const struct uplink *uplink = topology_find_uplink(gw->nve, gw->vn);
     struct ds m = DS_EMPTY_INITIALIZER;
     struct ds a = DS_EMPTY_INITIALIZER;
 
     if (!uplink) {
         return;
     }
-    fmt(&m, REG_PLACE"=%d,%s=", FLOW_PLACE_UNKNOWN,
+    fmt(&m, "metadata=%"PRIu32","REG_PLACE"=%d,%s=", gw->vn->vni,
+        FLOW_PLACE_UNKNOWN,
         topology_is_ipv4(ip) ? "arp,arp_op=1,arp_tpa"
         : "icmp6,icmp_type=135,icmp_code=0,nd_target");
     ipv6_format_mapped(ip, &m);
@@ -417,9 +425,9 @@ add_uplink_answers(struct builder *b, const struct in6_addr *ip)
         fmt(&a, "push_vlan:0x8100,set_field:%d->vlan_vid,",
             0x1000 | uplink->vlan);
     }
-    add(b, FLOW_TABLE_UPLINK_IN, FLOW_PRIO_OVERRIDE, ds_cstr(&m),
-        "meter:%"PRIu32",%sresubmit(,%d)", b->fl->meter.id, ds_cstr(&a),
-        FLOW_TABLE_RESPONDER);
+    flow_list_add(fl, FLOW_TABLE_UPLINK_IN, FLOW_PRIO_OVERRIDE, cookie,
+                  ds_cstr(&m), "meter:%"PRIu32",%sresubmit(,%d)",
+                  fl->meter.id, ds_cstr(&a), FLOW_TABLE_RESPONDER);
     ds_destroy(&m);
     ds_destroy(&a);
 }
@@ -440,7 +448,8 @@ pipeline_gateway_self(const struct gateway *gw)
         bool is_ipv4 = topology_is_ipv4(&gw->config->ips[i].ip);
 
         add_echo(&b, &gw->config->ips[i].ip);
-        add_uplink_answers(&b, &gw->config->ips[i].ip);
+        pipeline_add_uplink_answer__(b.fl, b.cookie, gw,
+                                     &gw->config->ips[i].ip);
         if (!routes[is_ipv4]) {
             routes[is_ipv4] = true;
             add_exceeded(&b, is_ipv4 ? "ip" : "ipv6");

@@ -12,6 +12,7 @@
 #include "topology.h"
 
 struct ds;
+struct gateway;
 
 /* Names of registers and tables in flow syntax. */
 #define R_(N) "reg" #N
@@ -59,6 +60,21 @@ void pipeline_add_answer__(struct flow_list *, const struct pipeline_answer *,
  * 'ofport'. */
 void pipeline_add_way_out__(struct flow_list *, const struct port *,
                             const struct nve *here, ofp_port_t ofport);
+
+/* Adds that a gateway with an uplink into its VN answers there to ARP or ND
+ * for 'ip', within the meter that the list has already. */
+void pipeline_add_uplink_answer__(struct flow_list *, uint64_t cookie,
+                                  const struct gateway *,
+                                  const struct in6_addr *ip);
+
+/* Returns true if what 'gw' routes into the VN of 'other', a gateway at the
+ * same NVE, is translated; IPv4 only. */
+bool pipeline_translates__(const struct gateway *gw,
+                           const struct gateway *other);
+
+/* Appends the actions that translate the source of a packet and have it enter
+ * the VN that 'metadata' says. */
+void pipeline_put_translation__(struct ds *, const struct gateway *);
 
 /* Add what has VMs reached by locators in the underlay: what each NVE needs
  * for that; for 'port' at 'there', to whose address 'ip' others tunnel; and

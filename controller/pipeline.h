@@ -112,6 +112,10 @@ struct flow_list *pipeline_gateway(const struct gateway *gw);
 /* What 'gw' says by itself, at its NVE. */
 struct flow_list *pipeline_gateway_self(const struct gateway *gw);
 
+/* What 'gw' needs at its NVE to translate addresses, beside its routes.  Null
+ * if it does not. */
+struct flow_list *pipeline_nat(const struct gateway *gw);
+
 /* What 'gw' needs at its NVE for a port of its VN. */
 struct flow_list *pipeline_host(const struct gateway *gw, const struct port *);
 

@@ -34,6 +34,7 @@ set_gateway(const struct gateway *gw)
     wiring_set_unit__(gw->nve, COOKIE_GATEWAY, gw->id, pipeline_gateway(gw));
     wiring_set_unit__(gw->nve, COOKIE_GATEWAY_SELF, gw->id,
                       pipeline_gateway_self(gw));
+    wiring_set_unit__(gw->nve, COOKIE_NAT, gw->id, pipeline_nat(gw));
 }
 
 /* Those at 'nve' that route into 'vn' have to know its gateway there. */
@@ -112,6 +113,7 @@ wiring_gateway_removed(struct topology *t, struct gateway *gw)
 
     wiring_set_unit__(nve, COOKIE_GATEWAY, gw->id, NULL);
     wiring_set_unit__(nve, COOKIE_GATEWAY_SELF, gw->id, NULL);
+    wiring_set_unit__(nve, COOKIE_NAT, gw->id, NULL);
     HMAP_FOR_EACH (port, vn_node, &vn->ports) {
         wiring_set_unit__(nve, COOKIE_HOST, port->id, NULL);
         wiring_way_out_changed(t, port);
@@ -171,6 +173,7 @@ wiring_check_gateways__(struct wiring_comparison *c, const struct nve *nve,
                             pipeline_gateway(gw));
         wiring_check_unit__(c, nve, COOKIE_GATEWAY_SELF, gw->id,
                             pipeline_gateway_self(gw));
+        wiring_check_unit__(c, nve, COOKIE_NAT, gw->id, pipeline_nat(gw));
     }
     HMAP_FOR_EACH (port, vn_node, &vn->ports) {
         wiring_check_unit__(c, nve, COOKIE_HOST, port->id,

@@ -66,7 +66,9 @@ remove_gateway(struct topology *t, struct gateway *gw)
     ovs_assert(!ofsync_get(gw->nve->ofsync,
                            cookie_make(COOKIE_GATEWAY, gw->id))
                && !ofsync_get(gw->nve->ofsync,
-                              cookie_make(COOKIE_GATEWAY_SELF, gw->id)));
+                              cookie_make(COOKIE_GATEWAY_SELF, gw->id))
+               && !ofsync_get(gw->nve->ofsync,
+                              cookie_make(COOKIE_NAT, gw->id)));
     free(config->ips);
     free(config->vns);
     free(config);
@@ -87,6 +89,13 @@ test_toggle_gateway(struct topology *t, struct vn *vn, struct nve *nve,
 
         gw = gateway_add(name, id, vn, nve);
         gw->config = create_config(t, vn);
+        if (random_uint32() % 2) {
+            char *s = xasprintf("192.0.2.%u", vn->vni % 250);
+            struct in6_addr ip = test_ip(s);
+
+            gateway_set_snat(gw, &ip);
+            free(s);
+        }
         wiring_gateway_changed(t, gw);
         free(name);
     }

@@ -76,10 +76,28 @@ print_list(const char *title, struct flow_list *fl)
     flow_list_unref(fl);
 }
 
+/* Prints what 'gw' needs if it translates to an address in the network of
+ * "red-gw", and to one elsewhere. */
+static void
+print_nat(struct gateway *gw)
+{
+    static const char *const ips[] = { "10.0.1.77", "192.0.2.77" };
+
+    for (size_t i = 0; i < ARRAY_SIZE(ips); i++) {
+        struct in6_addr ip = test_ip(ips[i]);
+
+        gateway_set_snat(gw, &ip);
+        print_list("nat", pipeline_nat(gw));
+    }
+    print_list("gateway that translates", pipeline_gateway(gw));
+    gateway_set_snat(gw, &in6addr_any);
+    ovs_assert(!pipeline_nat(gw));
+}
+
 /* Prints what changes when VN red is the outside: 'gw' leads there, 'red_gw'
  * is there, and "router" is the next hop. */
 static void
-print_outside(struct topology *t, const struct gateway *gw,
+print_outside(struct topology *t, struct gateway *gw,
               const struct gateway *red_gw, struct gateway_config *red_config)
 {
     struct port *router = topology_add_port(t, "router", 0x32, red_gw->vn);
@@ -93,6 +111,7 @@ print_outside(struct topology *t, const struct gateway *gw,
     print_list("gateway outside", pipeline_gateway(red_gw));
     print_list("gateway-self outside", pipeline_gateway_self(red_gw));
     print_list("next hop", pipeline_host(red_gw, router));
+    print_nat(gw);
     topology_clear_uplinks(red_gw->nve);
     topology_remove_port(t, router);
 }
