@@ -79,6 +79,7 @@ TESTSUITE_AT = \
 	tests/system-late.at \
 	tests/system-mcast.at \
 	tests/system-move.at \
+	tests/system-nat.at \
 	tests/system-mtu.at \
 	tests/system-probe.at \
 	tests/system-qemu.at \

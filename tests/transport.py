@@ -309,7 +309,7 @@ def open_at(end, kind, proto, port=0):
     return sock
 
 
-def open_flows(vm, peer):
+def open_flows(vm, peer, external):
     flows = [Stream("TCP", socket.IPPROTO_TCP, vm, peer, 5001)]
     try:
         flows.append(Stream("SCTP", IPPROTO_SCTP, vm, peer, 5001))
@@ -325,9 +325,11 @@ def open_flows(vm, peer):
         flows += [Numbered(name + " from the VM", at_vm, at_peer,
                            (peer[1], port), 200),
                   Numbered(name + " to the VM", at_peer, at_vm,
-                           (vm[1], port), 200)]
-    echo = open_at(peer, socket.SOCK_RAW, socket.IPPROTO_ICMP)
-    flows.append(Echo("ping", echo, echo, (vm[1], 0), 50))
+                           (external or vm[1], port), 200)]
+    # Nobody outside can begin something with an address that is translated.
+    asking, asked = (vm, peer[1]) if external else (peer, vm[1])
+    echo = open_at(asking, socket.SOCK_RAW, socket.IPPROTO_ICMP)
+    flows.append(Echo("ping", echo, echo, (asked, 0), 50))
     return flows
 
 
@@ -399,6 +401,7 @@ def main():
     p.add_argument("--mac", default="0a:00:00:00:00:01")
     p.add_argument("--ip", default="198.51.100.1")
     p.add_argument("--peer", default="vm3.hv3,198.51.100.3")
+    p.add_argument("--external", help="what the peer takes for the VM's --ip")
     p.add_argument("--places", default="hv1,hv2")
     p.add_argument("--moves", type=int, default=20)
     p.add_argument("--pause", type=float, default=.05)
@@ -410,7 +413,7 @@ def main():
     hypervisors.at = places[0]
     hypervisors.start()
     flows = open_flows((args.prefix + "vm", args.ip),
-                       (args.prefix + peer, peer_ip))
+                       (args.prefix + peer, peer_ip), args.external)
     for f in flows:
         f.start()
     try:

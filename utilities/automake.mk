@@ -9,6 +9,7 @@ utilities_nva_ctl_SOURCES = \
 	utilities/nva-ctl-context.c \
 	utilities/nva-ctl-evacuate.c \
 	utilities/nva-ctl-gateway.c \
+	utilities/nva-ctl-snat.c \
 	utilities/nva-ctl-migrate.c \
 	utilities/nva-ctl-nve.c \
 	utilities/nva-ctl-port.c \

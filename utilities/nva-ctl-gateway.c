@@ -33,8 +33,8 @@ find_gateway(struct ctl_context *ctx, const char *name)
     return NULL;
 }
 
-static const struct nvarec_gateway *
-get_gateway(struct ctl_context *ctx, const char *name)
+const struct nvarec_gateway *
+nva_ctl_get_gateway(struct ctl_context *ctx, const char *name)
 {
     const struct nvarec_gateway *gw = find_gateway(ctx, name);
 
@@ -138,7 +138,7 @@ address_is_free(struct ctl_context *ctx, const struct wanted *w,
                   "gateway one of its own", what, address, port->name,
                   w->vn->name);
     }
-    return !port;
+    return !port && nva_ctl_is_no_snat(ctx, w->vn, address);
 }
 
 /* Returns true if 'ip' is an address that a host can have in a network whose
@@ -268,33 +268,6 @@ parse_policy(struct ctl_context *ctx, const char *arg, struct wanted *w)
     return !ctx->error;
 }
 
-/* Returns true if 'ip' is in the network of one of the gateway's own. */
-static bool
-is_neighbor(const struct wanted *w, const struct in6_addr *ip)
-{
-    for (size_t i = 0; i < w->ips.n; i++) {
-        struct nva_ctl_subnet subnet = { .plen = 0 };
-        char *error = ipv6_parse_cidr(w->ips.names[i], &subnet.ip,
-                                      &subnet.plen);
-        struct in6_addr mask;
-
-        if (error) {
-            ovs_be32 ip4;
-
-            free(error);
-            free(ip_parse_cidr(w->ips.names[i], &ip4, &subnet.plen));
-            subnet.ip = in6_addr_mapped_ipv4(ip4);
-            subnet.plen += 96;
-        }
-        mask = ipv6_create_mask(subnet.plen);
-        subnet.ip = ipv6_addr_bitand(&subnet.ip, &mask);
-        if (nva_ctl_addr_subnet_contains(&subnet, ip)) {
-            return true;
-        }
-    }
-    return false;
-}
-
 /* Parses a comma-separated list of routers' addresses. */
 static bool
 parse_next_hops(struct ctl_context *ctx, const char *arg, struct wanted *w)
@@ -310,7 +283,7 @@ parse_next_hops(struct ctl_context *ctx, const char *arg, struct wanted *w)
         if (ctx->error) {
             break;
         }
-        if (!is_neighbor(w, &ip)) {
+        if (!nva_ctl_has_neighbor(w->ips.names, w->ips.n, &ip)) {
             ctl_error(ctx, "next hop %s is in no network of the gateway; give "
                       "the address of a router in VN %s", s, w->vn->name);
         } else if (seen[!!IN6_IS_ADDR_V4MAPPED(&ip)]) {
@@ -471,7 +444,7 @@ cmd_gw_del(struct ctl_context *ctx)
 
     for (int i = 1; i < ctx->argc; i++) {
         const struct nvarec_gateway *gw
-            = must_exist ? get_gateway(ctx, ctx->argv[i])
+            = must_exist ? nva_ctl_get_gateway(ctx, ctx->argv[i])
                          : find_gateway(ctx, ctx->argv[i]);
         if (ctx->error) {
             return;
@@ -498,7 +471,7 @@ cmd_gw_relocate(struct ctl_context *ctx)
 {
     const struct nvarec_port *port = nva_ctl_get_port(ctx, ctx->argv[1]);
     const struct nvarec_gateway *gw
-        = port ? get_gateway(ctx, ctx->argv[2]) : NULL;
+        = port ? nva_ctl_get_gateway(ctx, ctx->argv[2]) : NULL;
 
     if (!gw) {
         return;

@@ -33,35 +33,9 @@ pre_port_add(struct ctl_context *ctx)
     ovsdb_idl_add_column(ctx->idl, &nvarec_virtual_network_col_subnets);
     ovsdb_idl_add_column(ctx->idl, &nvarec_port_col_port_security);
     ovsdb_idl_add_column(ctx->idl, &nvarec_port_col_tenant);
-    ovsdb_idl_add_column(ctx->idl, &nvarec_gateway_col_name);
-    ovsdb_idl_add_column(ctx->idl, &nvarec_gateway_col_vn);
+    nva_ctl_pre_snat(ctx);
     ovsdb_idl_add_column(ctx->idl, &nvarec_gateway_col_mac);
     ovsdb_idl_add_column(ctx->idl, &nvarec_gateway_col_ips);
-}
-
-/* Returns the gateway of 'vn' that has 'address', MAC or IP, or null; of
- * several, the one whose name sorts first. */
-static const struct nvarec_gateway *
-find_gateway(struct ctl_context *ctx, const struct nvarec_virtual_network *vn,
-             const char *address)
-{
-    const struct nvarec_gateway *best = NULL;
-    const struct nvarec_gateway *gw;
-
-    NVAREC_GATEWAY_FOR_EACH (gw, ctx->idl) {
-        bool found = gw->vn == vn && !strcasecmp(gw->mac, address);
-
-        for (size_t i = 0; gw->vn == vn && i < gw->n_ips; i++) {
-            size_t n = strcspn(gw->ips[i], "/");
-
-            found |= (strlen(address) == n
-                      && !strncmp(gw->ips[i], address, n));
-        }
-        if (found && (!best || strcmp(gw->name, best->name) < 0)) {
-            best = gw;
-        }
-    }
-    return best;
 }
 
 /* Checks that no gateway, and no port of the VN but 'w' itself, has
@@ -71,7 +45,8 @@ address_is_free(struct ctl_context *ctx, const struct wanted_port *w,
                 const char *what, const char *address)
 {
     const struct nvarec_port *port = nva_ctl_find_address(ctx, w->vn, address);
-    const struct nvarec_gateway *gw = find_gateway(ctx, w->vn, address);
+    const struct nvarec_gateway *gw = nva_ctl_find_gateway_by_address(
+        ctx, w->vn, address);
 
     if (gw) {
         ctl_error(ctx, "%s %s is that of gateway %s of VN %s already; give "
@@ -84,7 +59,7 @@ address_is_free(struct ctl_context *ctx, const struct wanted_port *w,
                   "port its own", what, address, port->name, w->vn->name);
         return false;
     }
-    return true;
+    return nva_ctl_is_no_snat(ctx, w->vn, address);
 }
 
 static bool

@@ -123,6 +123,7 @@ show_gateway(struct ds *s, const struct nvarec_gateway *gw)
         put_field(s, 2, "Routes to VN", gw->vns[i]->name);
     }
     put_set_field(s, 2, "Next hops", gw->next_hops, gw->n_next_hops);
+    put_field(s, 2, "Source NAT", smap_get_def(&gw->options, "snat", ""));
     for (size_t i = 0; i < gw->n_policy; i++) {
         char *number = xasprintf("Rule %"PRId64, gw->key_policy[i]);
 

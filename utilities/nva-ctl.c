@@ -120,6 +120,7 @@ Gateway commands:\n\
   gw-del GATEWAY...           delete gateways\n\
   gw-list [VN]                list gateways and how many ports they serve\n\
   gw-relocate PORT GATEWAY    have another gateway serve a port\n\
+  gw-set-snat GATEWAY [IP]    translate what it routes outside, or not\n\
 \n\
 Migration commands:\n\
   migrate PORT NEW_NVE [kind=hot|warm|cold] [trigger=announce|now]\n\
@@ -738,6 +739,7 @@ register_commands(void)
     ctl_register_commands(nva_ctl_vn_commands);
     ctl_register_commands(nva_ctl_port_commands);
     ctl_register_commands(nva_ctl_gateway_commands);
+    ctl_register_commands(nva_ctl_snat_commands);
     ctl_register_commands(nva_ctl_migrate_commands);
     ctl_register_commands(nva_ctl_evacuate_commands);
     ctl_register_commands(nva_ctl_show_commands);

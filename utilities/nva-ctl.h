@@ -60,6 +60,7 @@ extern const struct ctl_command_syntax nva_ctl_nve_commands[];
 extern const struct ctl_command_syntax nva_ctl_vn_commands[];
 extern const struct ctl_command_syntax nva_ctl_port_commands[];
 extern const struct ctl_command_syntax nva_ctl_gateway_commands[];
+extern const struct ctl_command_syntax nva_ctl_snat_commands[];
 extern const struct ctl_command_syntax nva_ctl_migrate_commands[];
 extern const struct ctl_command_syntax nva_ctl_evacuate_commands[];
 extern const struct ctl_command_syntax nva_ctl_show_commands[];
@@ -97,6 +98,28 @@ void nva_ctl_add_address(struct ctl_context *,
                          const struct nvarec_virtual_network *,
                          const char *address, const struct nvarec_port *);
 void nva_ctl_invalidate_addresses(struct ctl_context *);
+
+/* Returns the gateway with the given name, reporting an error if there is
+ * none. */
+const struct nvarec_gateway *nva_ctl_get_gateway(struct ctl_context *,
+                                                 const char *name);
+
+/* Returns the gateway of 'vn' that has 'address', MAC or IP, or null; of
+ * several, the one whose name sorts first. */
+const struct nvarec_gateway *nva_ctl_find_gateway_by_address(
+    struct ctl_context *, const struct nvarec_virtual_network *vn,
+    const char *address);
+
+/* Returns true if no gateway of 'vn', or that leads there, translates to
+ * 'address'; otherwise reports an error. */
+bool nva_ctl_is_no_snat(struct ctl_context *,
+                        const struct nvarec_virtual_network *vn,
+                        const char *address);
+void nva_ctl_pre_snat(struct ctl_context *);
+
+/* Returns true if 'ip' is in the network of one of 'ips', ADDRESS/PREFIX. */
+bool nva_ctl_has_neighbor(char *const ips[], size_t n,
+                          const struct in6_addr *ip);
 
 /* Returns the gateways of 'vn', or all if it is null, '*n' of them, in order
  * of their names, in an array for the caller to free. */
