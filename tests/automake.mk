@@ -51,6 +51,7 @@ TESTSUITE_AT = \
 	tests/loop.at \
 	tests/mcast.at \
 	tests/migration.at \
+	tests/nat.at \
 	tests/neighbor.at \
 	tests/nva-ctl-evacuate.at \
 	tests/nva-ctl-gateway.at \
