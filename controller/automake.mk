@@ -76,6 +76,7 @@ controller_libnva_a_SOURCES = \
 	controller/nva-private.h \
 	controller/nva-probe.c \
 	controller/nva-session.c \
+	controller/nva-takeover.c \
 	controller/nva-uplink.c \
 	controller/nva.c \
 	controller/nva.h \

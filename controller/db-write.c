@@ -112,13 +112,13 @@ db_write_vn_error(struct db *db, const struct uuid *uuid, const char *error)
 }
 
 uint64_t
-db_write_gateway(struct db *db, const struct uuid *uuid, bool active,
+db_write_gateway(struct db *db, const struct uuid *uuid, const char *state,
                  const char *error)
 {
     struct write *w = add_write(db, WRITE_GATEWAY, uuid);
 
-    w->flags[0] = active;
     w->strings[0] = nullable_xstrdup(error);
+    w->strings[1] = xstrdup(state);
     return db->seqno;
 }
 
@@ -263,7 +263,7 @@ apply_gateway(struct db *db, const struct write *w)
 
     row = nvarec_gateway_get_for_uuid(db->idl, &w->uuid);
     if (row) {
-        nvarec_gateway_set_state(row, w->flags[0] ? "active" : "refused");
+        nvarec_gateway_set_state(row, w->strings[1]);
         nvarec_gateway_set_error(row, or_empty(w->strings[0]));
     }
 }

@@ -167,8 +167,8 @@ uint64_t db_write_nve(struct db *, const struct uuid *,
                       const struct db_nve_status *);
 uint64_t db_write_vn_error(struct db *, const struct uuid *,
                            const char *error);
-/* 'active' if its flows are wanted.  'error' is null for none. */
-uint64_t db_write_gateway(struct db *, const struct uuid *, bool active,
+/* 'error' is null for none. */
+uint64_t db_write_gateway(struct db *, const struct uuid *, const char *state,
                           const char *error);
 uint64_t db_write_port(struct db *, const struct uuid *,
                        const struct db_port_status *);

@@ -161,14 +161,21 @@ is_nearer(const struct gateway *a, const struct gateway *b,
             : strcmp(a->name, b->name) < 0);
 }
 
+bool
+gateway_is_usable(const struct gateway *gw)
+{
+    return !gw->config->drain;
+}
+
 struct gateway *
-gateway_nearest(const struct vn *vn, const struct nve *nve)
+gateway_nearest(const struct vn *vn, const struct nve *nve, bool ready)
 {
     struct gateway *best = NULL;
     struct gateway *gw;
 
     LIST_FOR_EACH (gw, vn_node, &vn->gateways) {
-        if (!best || is_nearer(gw, best, nve)) {
+        if (gateway_is_usable(gw) && (gw->ready || !ready)
+            && (!best || is_nearer(gw, best, nve))) {
             best = gw;
         }
     }

@@ -67,6 +67,7 @@ struct gateway_config {
     uint32_t burst;             /* In packets. */
     struct in6_addr snat;       /* What it is to translate to; v4-mapped, or
                                  * all-zeros for nothing. */
+    bool drain;                 /* It is to serve nobody. */
 };
 
 struct gateway {
@@ -82,6 +83,10 @@ struct gateway {
     /* Source NAT (RFC 3022), see gateway_set_snat(). */
     struct in6_addr snat;       /* As in 'config'. */
     uint16_t zone;              /* Of its connections, in Open vSwitch. */
+
+    /* Set by the owner. */
+    bool ready;                 /* Its NVE is known to have its flows. */
+    size_t n_ports;             /* That it serves. */
 };
 
 /* Adds a gateway of 'vn' at 'nve', which must not have one yet.  The owner
@@ -112,11 +117,15 @@ struct gateway *gateway_find_by_id(const struct topology *, uint64_t id);
 /* Returns the gateway of 'vn' at 'nve', or null. */
 struct gateway *gateway_at(const struct vn *, const struct nve *);
 
-/* Returns the gateway that a port at 'nve' shall use unless told otherwise:
- * the one with the lowest metric there; of several, the one that is there
- * itself, and otherwise the one whose name sorts first.  Null if the VN has
- * none. */
-struct gateway *gateway_nearest(const struct vn *, const struct nve *);
+/* Returns true if ports may be given to 'gw'. */
+bool gateway_is_usable(const struct gateway *gw);
+
+/* Returns the gateway that a port at 'nve' shall use unless told otherwise: of
+ * those that are usable, and ready if 'ready', the one with the lowest metric
+ * there; of several, the one that is there itself, and otherwise the one whose
+ * name sorts first.  Null if the VN has none. */
+struct gateway *gateway_nearest(const struct vn *, const struct nve *,
+                                bool ready);
 
 /* Returns true if a gateway with 'config' is to route into 'vn'. */
 bool gateway_names(const struct gateway_config *config, const struct vn *);

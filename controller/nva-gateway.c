@@ -37,9 +37,8 @@ struct row {
                                  * is; or null. */
     bool changed;               /* Since it was looked at. */
     struct gateway *gw;         /* Null if it is refused. */
-    char *written;              /* Error that was written, ... */
-    bool is_written;            /* ... if this is set, */
-    bool written_active;        /* ... with this state. */
+    char *written;              /* Error that was written, */
+    const char *written_state;  /* with this state; null if none was. */
 };
 
 /* Reading rows. */
@@ -179,6 +178,16 @@ parse_option(const struct smap *options, const char *key, int min, int def,
     return NULL;
 }
 
+static char *
+parse_drain(const struct smap *options, bool *drain)
+{
+    const char *s = smap_get_def(options, "drain", "false");
+
+    *drain = !strcmp(s, "true");
+    return (*drain || !strcmp(s, "false") ? NULL
+            : xasprintf("options:drain=%s is neither true nor false", s));
+}
+
 /* Returns what is wrong with 'row' whatever else there is, for the caller to
  * free, or null. */
 static char *
@@ -220,6 +229,9 @@ parse_row(const struct db_gateway *row, struct gateway_config *config)
     if (!error) {
         error = nva_nat_parse(row->options, config);
     }
+    if (!error) {
+        error = parse_drain(row->options, &config->drain);
+    }
     return error;
 }
 
@@ -249,7 +261,7 @@ assign_ports(struct nva *nva)
             continue;
         }
         HMAP_FOR_EACH (port, vn_node, &vn->ports) {
-            nva_gateway_assign(nva, port);
+            nva_takeover_assign(nva, port);
             if (port->gateway_wanted[0]) {
                 nva_write_port(nva, port);  /* Its error may have changed. */
             }
@@ -282,7 +294,7 @@ remove_gateway(struct nva *nva, struct row *row)
 
         HMAP_FOR_EACH (port, vn_node, &vn->ports) {
             if (port->gateway == gw) {
-                port->gateway = NULL;
+                nva_takeover_serve(port, NULL);
             }
         }
         nva_nat_set(nva, gw, &in6addr_any);
@@ -452,13 +464,17 @@ check_row(const struct nva *nva, const struct row *row, const struct vn *vn,
 static void
 write_status(struct nva *nva, struct row *row, const char *error)
 {
-    if (!row->is_written || row->written_active != (row->gw != NULL)
+    const char *state = row->gw ? nva_takeover_state(row->gw) : "refused";
+
+    if (row->written_state != state
         || !nullable_string_is_equal(row->written, error)) {
+        if (row->gw && error) {
+            VLOG_WARN("gateway %s: %s", row->name, error);
+        }
         free(row->written);
         row->written = nullable_xstrdup(error);
-        row->written_active = row->gw != NULL;
-        row->is_written = true;
-        db_write_gateway(nva->db, &row->uuid, row->gw != NULL, error);
+        row->written_state = state;
+        db_write_gateway(nva->db, &row->uuid, state, error);
     }
 }
 
@@ -473,6 +489,7 @@ update_row(struct nva *nva, struct row *row)
     if (error) {
         remove_gateway(nva, row);
         nva->n_gateways_refused++;
+        write_status(nva, row, error);
     } else if (row->changed || !row->gw) {
         if (!row->gw) {
             row->gw = gateway_add(row->name, row->id, vn, nve);
@@ -483,7 +500,6 @@ update_row(struct nva *nva, struct row *row)
         refresh_moves(vn);
     }
     row->changed = false;
-    write_status(nva, row, error);
     free(error);
 }
 
@@ -521,10 +537,19 @@ nva_gateways_run(struct nva *nva)
     for (i = 0; i < n; i++) {
         update_row(nva, rows[i]);
     }
-    free(rows);
+    nva_takeover_prepare(nva);
 
     /* When all are known, lest a port goes to one that comes first. */
     assign_ports(nva);
+    for (i = 0; i < n; i++) {
+        if (rows[i]->gw) {
+            char *error = nva_takeover_get_error(rows[i]->gw);
+
+            write_status(nva, rows[i], error);
+            free(error);
+        }
+    }
+    free(rows);
 }
 
 void
@@ -540,52 +565,7 @@ nva_gateways_destroy(struct nva *nva)
     shash_destroy(&nva->snats);
 }
 
-/* Which one serves a port. */
-
-/* Decides which gateway serves 'port': the one asked for; otherwise the one
- * that did or does, wherever the port is now (C2); otherwise the nearest. */
-void
-nva_gateway_assign(struct nva *nva, struct port *port)
-{
-    struct gateway *gw = gateway_find(port->vn, port->gateway_wanted);
-
-    if (!gw) {
-        gw = port->gateway;
-    }
-    if (!gw && port->gateway_last) {
-        gw = gateway_find(port->vn, port->gateway_last);
-    }
-    if (!gw && port->place.nve) {
-        gw = gateway_nearest(port->vn, port->place.nve);
-    }
-    if (gw == port->gateway) {
-        return;
-    }
-    VLOG_DBG("%s: served by %s", port->name, gw ? gw->name : "no gateway");
-    port->gateway = gw;
-    if (gw) {
-        free(port->gateway_last);
-        port->gateway_last = xstrdup(gw->name);
-    }
-    wiring_way_out_changed(&nva->topology, port);
-    if (port->move) {
-        move_refresh(port->move);
-    }
-    nva_write_port(nva, port);
-}
-
-/* Returns why 'port' is not served by the gateway that it asks for, for the
- * caller to free, or null if it is. */
-char *
-nva_gateway_get_error(const struct port *port)
-{
-    const char *wanted = port->gateway_wanted;
-
-    return (wanted[0] && !gateway_find(port->vn, wanted)
-            ? xasprintf("gateway: VN %s has no gateway %s in service",
-                        port->vn->name, wanted)
-            : NULL);
-}
+/* Addresses of ports. */
 
 /* Returns what of the addresses of a port of 'vn' is that of a gateway, for
  * the caller to free, or null. */

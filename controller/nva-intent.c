@@ -365,6 +365,7 @@ remove_port(struct nva *nva, struct port *port)
 {
     nva_evacuate_port_gone(nva, port);
     nva_mig_port_gone(nva, port);
+    nva_takeover_port_gone(nva, port);
     nva_mcast_port_gone(nva, port);
     nva_late_port_gone(port);
     wiring_port_removed(&nva->topology, port);
@@ -424,7 +425,7 @@ nva_write_port(struct nva *nva, const struct port *port)
         error = check_interfaces(&nva->topology, port);
     }
     if (!error) {
-        error = nva_gateway_get_error(port);
+        error = nva_takeover_get_port_error(port);
     }
     status.error = error;
     db_write_port(nva->db, &port->uuid, &status);
@@ -487,7 +488,7 @@ nva_rebind(struct nva *nva, struct port *port)
     } else {
         wiring_port_changed(&nva->topology, port);
     }
-    nva_gateway_assign(nva, port);
+    nva_takeover_assign(nva, port);
     nva_late_port_changed(nva, port);
     nva_evacuate_port_changed(nva, port);
     nva_mcast_query(nva, port, true);
@@ -569,7 +570,7 @@ want_gateway(struct nva *nva, struct port *port, const struct db_port *row)
     if (strcmp(port->gateway_wanted, row->gateway)) {
         free(port->gateway_wanted);
         port->gateway_wanted = xstrdup(row->gateway);
-        nva_gateway_assign(nva, port);
+        nva_takeover_assign(nva, port);
         nva_write_port(nva, port);
     }
 }

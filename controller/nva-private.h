@@ -7,7 +7,7 @@
 /* What the files of the module share: nva.c (life and loop), nva-intent.c
  * (from the database to the topology), nva-session.c (sessions),
  * nva-hypervisor.c (databases of hypervisors), nva-guest.c (what VMs say),
- * nva-gateway.c (gateways, and which of them serves a port),
+ * nva-gateway.c (gateways), nva-takeover.c (which of them serves a port),
  * nva-mcast.c (their multicast memberships), nva-move.c (moves),
  * nva-history.c (moves that have ended), nva-late.c (packets that come after
  * them), nva-evacuate.c (moves of all ports of an NVE), nva-probe.c (where
@@ -72,6 +72,8 @@ struct session {
     bool uplinks_dirty;         /* Its uplinks are to be read again. */
     bool uplinks_wrong;         /* 'error' is about them. */
     bool options_wrong;         /* 'error' is about its options. */
+    bool gateways_wait;         /* Something of nva-takeover.c waits until all
+                                 * is confirmed. */
 
     char *error;                /* For NVE:error. */
     struct ovs_list dirty_node; /* In nva's 'dirty_sessions', if dirty. */
@@ -253,13 +255,22 @@ void nva_gateway_row(struct nva *, const struct db_gateway *);
 void nva_gateway_row_deleted(struct nva *, const struct uuid *);
 void nva_gateways_changed(struct nva *);
 void nva_gateways_nve_gone(struct nva *, const struct nve *);
-void nva_gateway_assign(struct nva *, struct port *);
-char *nva_gateway_get_error(const struct port *);
 char *nva_gateway_find_duplicate(const struct vn *, struct eth_addr mac,
                                  const struct in6_addr ips[], size_t n);
 void nva_gateway_ttl(struct session *, const struct ofputil_packet_in *);
 void nva_gateways_run(struct nva *);
 void nva_gateways_destroy(struct nva *);
+
+/* nva-takeover.c */
+void nva_takeover_assign(struct nva *, struct port *);
+void nva_takeover_serve(struct port *, struct gateway *);
+void nva_takeover_port_gone(struct nva *, struct port *);
+char *nva_takeover_get_port_error(const struct port *);
+void nva_takeover_prepare(struct nva *);
+const char *nva_takeover_state(const struct gateway *);
+char *nva_takeover_get_error(const struct gateway *);
+void nva_takeover_confirmed(struct session *);
+void nva_takeover_stopped(struct session *);
 
 /* nva-late.c */
 void nva_late_left(struct nva *, struct port *, struct nve *,

@@ -176,6 +176,7 @@ stop(struct session *s)
         ofsync_disconnected(s->nve->ofsync);
         update_behind(s);
         neighbors_nve_down(s->nva->neighbors, s->nve);
+        nva_takeover_stopped(s);
         nva_session_dirty(s);
     }
 }
@@ -373,6 +374,9 @@ os_confirmation(struct ofsync *os, void *s_)
 
     update_behind(s);
 
+    if (ofsync_is_confirmed(os)) {
+        nva_takeover_confirmed(s);
+    }
     if (ofsync_is_confirmed(os) && !s->probing) {
         s->probing = true;
         neighbors_nve_changed(s->nva->neighbors, s->nve);

@@ -298,7 +298,7 @@ nva_wait(struct nva *nva)
     deadline = MIN(deadline, nva_history_deadline(nva->history));
     deadline = MIN(deadline, nva_mcast_deadline(nva));
     deadline = MIN(deadline, nva_late_deadline(nva));
-    if (nva->evacuations_dirty) {
+    if (nva->evacuations_dirty || nva->gateways_dirty) {
         deadline = 0;
     }
     deadline = MIN(deadline, prober_deadline(nva->prober));

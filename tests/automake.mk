@@ -74,6 +74,7 @@ TESTSUITE_AT = \
 	tests/system-failure.at \
 	tests/system-gateway.at \
 	tests/system-gateway-move.at \
+	tests/system-takeover.at \
 	tests/system-guest.at \
 	tests/system-ila.at \
 	tests/system-kinds.at \

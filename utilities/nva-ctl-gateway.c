@@ -486,6 +486,34 @@ cmd_gw_relocate(struct ctl_context *ctx)
     }
 }
 
+/* gw-drain, gw-undrain */
+
+static void
+pre_gw_drain(struct ctl_context *ctx)
+{
+    pre_gateway(ctx);
+    ovsdb_idl_add_column(ctx->idl, &nvarec_gateway_col_options);
+}
+
+static void
+cmd_gw_drain(struct ctl_context *ctx)
+{
+    bool drain = !strcmp(ctx->argv[0], "gw-drain");
+
+    for (size_t i = 1; i < ctx->argc; i++) {
+        const struct nvarec_gateway *gw = nva_ctl_get_gateway(ctx,
+                                                              ctx->argv[i]);
+
+        if (!gw) {
+            return;
+        } else if (drain) {
+            nvarec_gateway_update_options_setkey(gw, "drain", "true");
+        } else {
+            nvarec_gateway_update_options_delkey(gw, "drain");
+        }
+    }
+}
+
 /* gw-list */
 
 static void
@@ -602,5 +630,9 @@ const struct ctl_command_syntax nva_ctl_gateway_commands[] = {
      RO},
     {"gw-relocate", 2, 2, "PORT GATEWAY", pre_gw_relocate, cmd_gw_relocate,
      NULL, "", RW},
+    {"gw-drain", 1, INT_MAX, "GATEWAY...", pre_gw_drain, cmd_gw_drain, NULL,
+     "", RW},
+    {"gw-undrain", 1, INT_MAX, "GATEWAY...", pre_gw_drain, cmd_gw_drain, NULL,
+     "", RW},
     {NULL, 0, 0, NULL, NULL, NULL, NULL, NULL, RO},
 };

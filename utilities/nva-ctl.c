@@ -121,6 +121,8 @@ Gateway commands:\n\
   gw-list [VN]                list gateways and how many ports they serve\n\
   gw-relocate PORT GATEWAY    have another gateway serve a port\n\
   gw-set-snat GATEWAY [IP]    translate what it routes outside, or not\n\
+  gw-drain GATEWAY...         have other gateways serve their ports\n\
+  gw-undrain GATEWAY...       take that back\n\
 \n\
 Migration commands:\n\
   migrate PORT NEW_NVE [kind=hot|warm|cold] [trigger=announce|now]\n\
