@@ -10,6 +10,7 @@
 
 #include "coverage.h"
 #include "dp-packet.h"
+#include "gateway.h"
 #include "heap.h"
 #include "openvswitch/ofpbuf.h"
 #include "packet-out.h"
@@ -27,7 +28,8 @@ COVERAGE_DEFINE(announcer_sent);
 
 struct announcement {
     struct heap_node node;      /* In the announcer's 'heap'. */
-    const struct port *port;
+    const struct port *port;    /* Either this ... */
+    const struct gateway *gw;   /* ... or this. */
     struct nve *nve;
     void *owner;
     unsigned int n_left, n_sent;
@@ -73,20 +75,39 @@ priority(const struct announcement *a)
     return UINT64_MAX - a->next_at;
 }
 
-struct announcement *
-announcer_start(struct announcer *announcer, const struct port *port,
-                struct nve *nve, unsigned int count, void *owner,
-                long long int now)
+static struct announcement *
+start(struct announcer *announcer, struct nve *nve, unsigned int count,
+      void *owner, long long int now)
 {
     struct announcement *a = xzalloc(sizeof *a);
 
-    a->port = port;
     a->nve = nve;
     a->owner = owner;
     a->n_left = count;
     a->next_at = now;
     a->interval = INTERVAL_MS;
     heap_insert(&announcer->heap, &a->node, priority(a));
+    return a;
+}
+
+struct announcement *
+announcer_start(struct announcer *announcer, const struct port *port,
+                struct nve *nve, unsigned int count, void *owner,
+                long long int now)
+{
+    struct announcement *a = start(announcer, nve, count, owner, now);
+
+    a->port = port;
+    return a;
+}
+
+struct announcement *
+announcer_start_gateway(struct announcer *announcer, struct gateway *gw,
+                        unsigned int count, long long int now)
+{
+    struct announcement *a = start(announcer, gw->nve, count, gw, now);
+
+    a->gw = gw;
     return a;
 }
 
@@ -105,53 +126,80 @@ announcer_count(const struct announcement *a)
     return a->n_sent;
 }
 
-/* Sends 'p' out of 'uplink' and forgets it. */
+/* What is said once: by whom, and where. */
+struct speech {
+    struct announcer *announcer;
+    const struct uplink *uplink;
+    struct nve *nve;
+    struct eth_addr mac;
+    ovs_be32 rso;               /* Flags of neighbor advertisements. */
+};
+
+/* Sends 'p' and forgets it. */
 static void
-send_packet(struct announcer *announcer, const struct uplink *uplink,
-            struct nve *nve, struct dp_packet *p)
+send_packet(const struct speech *s, struct dp_packet *p)
 {
-    if (uplink->vlan) {
-        eth_push_vlan(p, htons(ETH_TYPE_VLAN), htons(uplink->vlan));
+    if (s->uplink->vlan) {
+        eth_push_vlan(p, htons(ETH_TYPE_VLAN), htons(s->uplink->vlan));
     }
-    announcer->class->send(nve, packet_out_to(dp_packet_data(p),
-                                           dp_packet_size(p), uplink->ofport),
-                           announcer->aux);
+    s->announcer->class->send(s->nve,
+                              packet_out_to(dp_packet_data(p),
+                                            dp_packet_size(p),
+                                            s->uplink->ofport),
+                              s->announcer->aux);
     dp_packet_clear(p);
 }
 
-/* What the VM would say, once. */
 static void
-announce(struct announcer *announcer, struct announcement *a)
+send_address(const struct speech *s, const struct in6_addr *ip)
 {
     static const struct in6_addr all_nodes = IN6ADDR_ALL_HOSTS_INIT;
     static const struct eth_addr all_nodes_mac
         = ETH_ADDR_C(33,33,00,00,00,01);
-    const struct uplink *uplink = topology_find_uplink(a->nve, a->port->vn);
-    struct eth_addr mac = a->port->mac;
     struct dp_packet p;
 
-    if (!uplink) {
+    dp_packet_init(&p, 0);
+    if (topology_is_ipv4(ip)) {
+        ovs_be32 ip4 = in6_addr_get_mapped_ipv4(ip);
+
+        compose_arp(&p, ARP_OP_REQUEST, s->mac, eth_addr_zero, true, ip4, ip4);
+    } else {
+        compose_nd_na(&p, s->mac, all_nodes_mac, ip, &all_nodes, s->rso);
+    }
+    send_packet(s, &p);
+    dp_packet_uninit(&p);
+}
+
+/* What the VM would say, or the gateway, once.  An advertisement of a router
+ * that did not say so would take it from the list of routers (RFC 4861 section
+ * 7.2.5). */
+static void
+announce(struct announcer *announcer, struct announcement *a)
+{
+    const struct vn *vn = a->gw ? a->gw->vn : a->port->vn;
+    struct speech s = {
+        .announcer = announcer,
+        .uplink = topology_find_uplink(a->nve, vn),
+        .nve = a->nve,
+        .mac = a->gw ? a->gw->config->mac : a->port->mac,
+        .rso = htonl(ND_RSO_OVERRIDE | (a->gw ? ND_RSO_ROUTER : 0)),
+    };
+    struct dp_packet p;
+
+    if (!s.uplink) {
         return;
     }
     COVERAGE_INC(announcer_sent);
     dp_packet_init(&p, 0);
-    compose_rarp(&p, mac);
-    send_packet(announcer, uplink, a->nve, &p);
-    for (size_t i = 0; i < a->port->n_ips; i++) {
-        const struct in6_addr *ip = &a->port->ips[i];
-
-        if (topology_is_ipv4(ip)) {
-            ovs_be32 ip4 = in6_addr_get_mapped_ipv4(ip);
-
-            compose_arp(&p, ARP_OP_REQUEST, mac, eth_addr_zero, true, ip4,
-                        ip4);
-        } else {
-            compose_nd_na(&p, mac, all_nodes_mac, ip, &all_nodes,
-                          htonl(ND_RSO_OVERRIDE));
-        }
-        send_packet(announcer, uplink, a->nve, &p);
-    }
+    compose_rarp(&p, s.mac);
+    send_packet(&s, &p);
     dp_packet_uninit(&p);
+    for (size_t i = 0; a->port && i < a->port->n_ips; i++) {
+        send_address(&s, &a->port->ips[i]);
+    }
+    for (size_t i = 0; a->gw && i < a->gw->config->n_ips; i++) {
+        send_address(&s, &a->gw->config->ips[i].ip);
+    }
 }
 
 void

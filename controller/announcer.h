@@ -4,7 +4,8 @@
 #ifndef ANNOUNCER_H
 #define ANNOUNCER_H 1
 
-/* Telling a physical network, on a VM's behalf, that it has moved (A9, N8).
+/* Telling a physical network, on behalf of a VM or a gateway, that it has
+ * moved (A9, N8).
  *
  * Switches behind the uplink of an NVE learn from what they see where an
  * address is, and hosts there keep ARP entries.  So after a cut-over the new
@@ -13,6 +14,7 @@
  * unsolicited neighbor advertisement for each of its IPv6 addresses.  They may
  * get lost, so they are repeated after 50, 100, 200... ms, as often as the
  * owner says, or until he has seen that they had an effect and stops them.
+ * The same goes for the addresses of a gateway that another NVE had before.
  *
  * The module does no I/O.
  *
@@ -20,6 +22,7 @@
 
 struct announcement;
 struct announcer;
+struct gateway;
 struct nve;
 struct ofpbuf;
 struct port;
@@ -43,6 +46,12 @@ void announcer_destroy(struct announcer *);
 struct announcement *announcer_start(struct announcer *, const struct port *,
                                      struct nve *, unsigned int count,
                                      void *owner, long long int now);
+
+/* The same for the addresses of 'gw' in its VN.  It is the owner. */
+struct announcement *announcer_start_gateway(struct announcer *,
+                                             struct gateway *gw,
+                                             unsigned int count,
+                                             long long int now);
 void announcer_stop(struct announcer *, struct announcement *);
 
 /* Returns how often it has been made. */

@@ -99,6 +99,7 @@ report_gateway(struct db *db, const struct nvarec_gateway *row)
         .next_hops = row->next_hops,
         .n_next_hops = row->n_next_hops,
         .options = &row->options,
+        .outside = row->outside,
     }, db->aux);
     smap_destroy(&policy);
     smap_destroy(&metrics);

@@ -113,12 +113,13 @@ db_write_vn_error(struct db *db, const struct uuid *uuid, const char *error)
 
 uint64_t
 db_write_gateway(struct db *db, const struct uuid *uuid, const char *state,
-                 const char *error)
+                 const char *outside, const char *error)
 {
     struct write *w = add_write(db, WRITE_GATEWAY, uuid);
 
     w->strings[0] = nullable_xstrdup(error);
     w->strings[1] = xstrdup(state);
+    w->strings[2] = xstrdup(outside);
     return db->seqno;
 }
 
@@ -264,6 +265,7 @@ apply_gateway(struct db *db, const struct write *w)
     row = nvarec_gateway_get_for_uuid(db->idl, &w->uuid);
     if (row) {
         nvarec_gateway_set_state(row, w->strings[1]);
+        nvarec_gateway_set_outside(row, w->strings[2]);
         nvarec_gateway_set_error(row, or_empty(w->strings[0]));
     }
 }

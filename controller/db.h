@@ -70,6 +70,7 @@ struct db_gateway {
     char **next_hops;
     size_t n_next_hops;
     const struct smap *options;
+    const char *outside;        /* As last written. */
 };
 
 struct db_migration {
@@ -169,7 +170,7 @@ uint64_t db_write_vn_error(struct db *, const struct uuid *,
                            const char *error);
 /* 'error' is null for none. */
 uint64_t db_write_gateway(struct db *, const struct uuid *, const char *state,
-                          const char *error);
+                          const char *outside, const char *error);
 uint64_t db_write_port(struct db *, const struct uuid *,
                        const struct db_port_status *);
 uint64_t db_write_migration(struct db *, const struct uuid *,

@@ -182,6 +182,25 @@ gateway_nearest(const struct vn *vn, const struct nve *nve, bool ready)
     return best;
 }
 
+struct eth_addr
+gateway_own_mac(const struct gateway *gw)
+{
+    struct eth_addr mac;
+
+    eth_addr_from_uint64(gw->id, &mac);
+    eth_addr_mark_random(&mac);
+    return mac;
+}
+
+bool
+gateway_precedes(const struct gateway *a, const struct gateway *b)
+{
+    int ma = a->config->metric;
+    int mb = b->config->metric;
+
+    return ma != mb ? ma < mb : strcmp(a->name, b->name) < 0;
+}
+
 bool
 gateway_names(const struct gateway_config *config, const struct vn *vn)
 {

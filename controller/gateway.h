@@ -29,6 +29,7 @@
 #include "packets.h"
 #include "simap.h"
 
+struct announcement;
 struct ds;
 struct nve;
 struct port;
@@ -70,6 +71,16 @@ struct gateway_config {
     bool drain;                 /* It is to serve nobody. */
 };
 
+/* What a gateway is for the physical network that is one LAN with its VN, if
+ * its NVE has an uplink there.  The addresses are those of several NVEs, but a
+ * LAN wants them in one place. */
+enum gateway_outside {
+    GATEWAY_SILENT,             /* Only what it routes goes there, from a MAC
+                                 * address of its own. */
+    GATEWAY_LEAVES,             /* So it is, but it still takes what comes. */
+    GATEWAY_SPEAKS              /* It has the addresses. */
+};
+
 struct gateway {
     struct ovs_list vn_node;    /* In the VN's 'gateways'. */
     struct ovs_list nve_node;   /* In the NVE's 'gateways'. */
@@ -87,6 +98,9 @@ struct gateway {
     /* Set by the owner. */
     bool ready;                 /* Its NVE is known to have its flows. */
     size_t n_ports;             /* That it serves. */
+    enum gateway_outside outside;
+    bool announce_due;          /* It is to be announced outside. */
+    struct announcement *announcement; /* While it is. */
 };
 
 /* Adds a gateway of 'vn' at 'nve', which must not have one yet.  The owner
@@ -129,6 +143,14 @@ struct gateway *gateway_nearest(const struct vn *, const struct nve *,
 
 /* Returns true if a gateway with 'config' is to route into 'vn'. */
 bool gateway_names(const struct gateway_config *config, const struct vn *);
+
+/* Returns the MAC address that 'gw' has to itself in the physical network:
+ * made of the id of its row. */
+struct eth_addr gateway_own_mac(const struct gateway *gw);
+
+/* Returns true if 'a' is preferred to 'b' by their metrics for no NVE in
+ * particular, and otherwise by their names. */
+bool gateway_precedes(const struct gateway *a, const struct gateway *b);
 
 /* Returns true if 'gw' routes into 'vn' and can: that has a gateway at the
  * same NVE, which is stored into '*other'. */

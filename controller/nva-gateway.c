@@ -38,7 +38,9 @@ struct row {
     bool changed;               /* Since it was looked at. */
     struct gateway *gw;         /* Null if it is refused. */
     char *written;              /* Error that was written, */
-    const char *written_state;  /* with this state; null if none was. */
+    const char *written_state;  /* with this state; null if none was, */
+    const char *written_outside; /* and this. */
+    bool spoke;                 /* Outside, before a restart. */
 };
 
 /* Reading rows. */
@@ -248,27 +250,6 @@ find_row(const struct nva *nva, uint64_t id)
     return NULL;
 }
 
-/* Chooses a gateway for each port that has none, or asks for another one, in
- * VNs that have gateways. */
-static void
-assign_ports(struct nva *nva)
-{
-    struct port *port;
-    struct vn *vn;
-
-    HMAP_FOR_EACH (vn, name_node, &nva->topology.vns) {
-        if (ovs_list_is_empty(&vn->gateways)) {
-            continue;
-        }
-        HMAP_FOR_EACH (port, vn_node, &vn->ports) {
-            nva_takeover_assign(nva, port);
-            if (port->gateway_wanted[0]) {
-                nva_write_port(nva, port);  /* Its error may have changed. */
-            }
-        }
-    }
-}
-
 /* The flows of all ports of 'vn' may have changed. */
 static void
 refresh_moves(struct vn *vn)
@@ -298,6 +279,7 @@ remove_gateway(struct nva *nva, struct row *row)
             }
         }
         nva_nat_set(nva, gw, &in6addr_any);
+        nva_takeover_gone(nva, gw);
         gateway_unlink(gw);
         HMAP_FOR_EACH (port, vn_node, &vn->ports) {
             if (!port->gateway) {
@@ -345,6 +327,7 @@ nva_gateway_row(struct nva *nva, const struct db_gateway *db_row)
         row->name = xstrdup(db_row->name);
         row->vn = vn;
         row->nve = xstrdup(db_row->nve);
+        row->spoke = !strcmp(db_row->outside, "active");
         hmap_insert(&nva->gateways, &row->node, hash_uint64(id));
     }
     free(row->error);
@@ -465,17 +448,30 @@ static void
 write_status(struct nva *nva, struct row *row, const char *error)
 {
     const char *state = row->gw ? nva_takeover_state(row->gw) : "refused";
+    const char *outside = row->gw ? nva_takeover_outside(row->gw) : "";
 
-    if (row->written_state != state
+    if (row->written_state != state || row->written_outside != outside
         || !nullable_string_is_equal(row->written, error)) {
-        if (row->gw && error) {
+        if (row->gw && error
+            && !nullable_string_is_equal(row->written, error)) {
             VLOG_WARN("gateway %s: %s", row->name, error);
         }
         free(row->written);
         row->written = nullable_xstrdup(error);
         row->written_state = state;
-        db_write_gateway(nva->db, &row->uuid, state, error);
+        row->written_outside = outside;
+        db_write_gateway(nva->db, &row->uuid, state, outside, error);
     }
+}
+
+/* What the row of 'gw' is to say may have changed. */
+void
+nva_gateway_write(struct nva *nva, const struct gateway *gw)
+{
+    char *error = nva_takeover_get_error(gw);
+
+    write_status(nva, find_row(nva, gw->id), error);
+    free(error);
 }
 
 /* Makes of 'row' what it says. */
@@ -494,6 +490,8 @@ update_row(struct nva *nva, struct row *row)
         if (!row->gw) {
             row->gw = gateway_add(row->name, row->id, vn, nve);
             row->gw->config = row->config;
+            row->gw->outside = row->spoke ? GATEWAY_SPEAKS : GATEWAY_SILENT;
+            row->spoke = false;
         }
         nva_nat_set(nva, row->gw, &row->config->snat);
         wiring_gateway_changed(&nva->topology, row->gw);
@@ -522,6 +520,7 @@ nva_gateways_run(struct nva *nva)
 {
     size_t n = hmap_count(&nva->gateways);
     struct row **rows, *row;
+    struct vn *vn;
     size_t i = 0;
 
     if (!nva->gateways_dirty) {
@@ -537,19 +536,14 @@ nva_gateways_run(struct nva *nva)
     for (i = 0; i < n; i++) {
         update_row(nva, rows[i]);
     }
-    nva_takeover_prepare(nva);
+    free(rows);
 
     /* When all are known, lest a port goes to one that comes first. */
-    assign_ports(nva);
-    for (i = 0; i < n; i++) {
-        if (rows[i]->gw) {
-            char *error = nva_takeover_get_error(rows[i]->gw);
-
-            write_status(nva, rows[i], error);
-            free(error);
+    HMAP_FOR_EACH (vn, name_node, &nva->topology.vns) {
+        if (!ovs_list_is_empty(&vn->gateways)) {
+            nva_takeover_refresh(nva, vn);
         }
     }
-    free(rows);
 }
 
 void

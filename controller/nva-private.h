@@ -72,8 +72,11 @@ struct session {
     bool uplinks_dirty;         /* Its uplinks are to be read again. */
     bool uplinks_wrong;         /* 'error' is about them. */
     bool options_wrong;         /* 'error' is about its options. */
-    bool gateways_wait;         /* Something of nva-takeover.c waits until all
-                                 * is confirmed. */
+
+    /* Of nva-takeover.c. */
+    bool gateways_wait;         /* Something waits until all is confirmed. */
+    struct ovs_list takeover_node; /* In nva's 'takeovers', if ... */
+    bool takeover_due;          /* ... this is set. */
 
     char *error;                /* For NVE:error. */
     struct ovs_list dirty_node; /* In nva's 'dirty_sessions', if dirty. */
@@ -147,6 +150,8 @@ struct nva {
     bool gateways_dirty;        /* They, or what they depend on, changed. */
     size_t n_gateways_refused;
     struct shash snats;         /* "struct gateway"s, of nva-nat.c. */
+    struct announcer *gateway_announcer;
+    struct ovs_list takeovers;  /* Sessions whose gateways want a look. */
 
     struct ovs_list lates;      /* Contains "struct late"s by 'until'. */
     size_t n_exchanged;         /* Bytes to and from switches, but for packets,
@@ -258,6 +263,7 @@ void nva_gateways_nve_gone(struct nva *, const struct nve *);
 char *nva_gateway_find_duplicate(const struct vn *, struct eth_addr mac,
                                  const struct in6_addr ips[], size_t n);
 void nva_gateway_ttl(struct session *, const struct ofputil_packet_in *);
+void nva_gateway_write(struct nva *, const struct gateway *);
 void nva_gateways_run(struct nva *);
 void nva_gateways_destroy(struct nva *);
 
@@ -266,9 +272,16 @@ void nva_takeover_assign(struct nva *, struct port *);
 void nva_takeover_serve(struct port *, struct gateway *);
 void nva_takeover_port_gone(struct nva *, struct port *);
 char *nva_takeover_get_port_error(const struct port *);
-void nva_takeover_prepare(struct nva *);
+void nva_takeover_refresh(struct nva *, struct vn *);
+void nva_takeover_gone(struct nva *, struct gateway *);
+void nva_takeover_seen(struct session *, uint64_t cookie);
+void nva_takeover_run(struct nva *, long long int now);
+long long int nva_takeover_deadline(const struct nva *);
+extern const struct announcer_class nva_takeover_announcer_class;
 const char *nva_takeover_state(const struct gateway *);
+const char *nva_takeover_outside(const struct gateway *);
 char *nva_takeover_get_error(const struct gateway *);
+void nva_takeover_wants_run(struct session *);
 void nva_takeover_confirmed(struct session *);
 void nva_takeover_stopped(struct session *);
 
@@ -313,6 +326,7 @@ void nva_announce_update(struct mig *, struct move *);
 void nva_announce_stop(struct mig *);
 void nva_announce_seen(struct nva *, struct nve *, uint64_t cookie);
 unsigned int nva_announce_count(const struct mig *);
+void nva_announce_send(struct nve *, struct ofpbuf *, void *nva);
 
 /* nva-ctl.c */
 void nva_ctl_register(struct nva *);

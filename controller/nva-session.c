@@ -326,6 +326,7 @@ of_packet_in(struct ofconn *oc OVS_UNUSED, const struct ofputil_packet_in *pin,
         break;
     case PIPELINE_PUNT_SEEN:
         nva_announce_seen(s->nva, s->nve, ntohll(pin->cookie));
+        nva_takeover_seen(s, ntohll(pin->cookie));
         break;
     case PIPELINE_PUNT_TTL:
         nva_gateway_ttl(s, pin);
@@ -557,6 +558,9 @@ nva_session_destroy(struct session *s)
     nva_peer_kill(s->of_peer);
     if (s->dirty) {
         ovs_list_remove(&s->dirty_node);
+    }
+    if (s->takeover_due) {
+        ovs_list_remove(&s->takeover_node);
     }
     ofsync_destroy(s->nve->ofsync);
     free(s->ovsdb);

@@ -7,6 +7,8 @@
 
 #include <stdlib.h>
 
+#include "clock.h"
+#include "cookie.h"
 #include "gateway.h"
 #include "openvswitch/vlog.h"
 #include "util.h"
@@ -121,31 +123,183 @@ nva_takeover_get_port_error(const struct port *port)
     return NULL;
 }
 
-/* Gateways that leave their ports to others. */
+/* The outside. */
 
-/* 'gw', which may be new, is looked at. */
-static void
-prepare(struct gateway *gw)
+/* Returns true if 'gw' may be the one that speaks for the addresses of its VN
+ * in the physical network.  Before its hypervisor has told, one that spoke may
+ * have an uplink. */
+static bool
+can_speak(const struct gateway *gw)
 {
-    struct session *s = gw->nve->session;
+    const struct session *s = gw->nve->session;
 
-    if (!gw->ready) {
-        gw->ready = s->up && ofsync_is_confirmed(gw->nve->ofsync);
-        s->gateways_wait |= !gw->ready;
+    return (topology_find_uplink(gw->nve, gw->vn)
+            || (gw->outside == GATEWAY_SPEAKS && !s->known));
+}
+
+static void
+set_outside(struct gateway *gw, enum gateway_outside outside)
+{
+    if (gw->outside != outside) {
+        gw->outside = outside;
+        wiring_gateway_outside_changed(gw);
     }
 }
 
-/* To be called before ports are assigned. */
+/* Returns the gateway of 'vn' that is to speak outside, null for none, if
+ * 'old' did, which may be null.  There is no change without need. */
+static struct gateway *
+choose_speaker(const struct vn *vn, struct gateway *old)
+{
+    struct gateway *best = NULL;
+    struct gateway *gw;
+
+    if (old && can_speak(old) && gateway_is_usable(old)) {
+        return old;
+    }
+    LIST_FOR_EACH (gw, vn_node, &vn->gateways) {
+        if (can_speak(gw) && gateway_is_usable(gw) && (gw->ready || !old)
+            && (!best || gateway_precedes(gw, best))) {
+            best = gw;
+        }
+    }
+    return best ? best : old && can_speak(old) ? old : NULL;
+}
+
+/* The physical network need not be told of 'gw' any more.  Others of its VN
+ * that have been waiting for that take nothing from there any more. */
+static void
+announced(struct nva *nva, struct gateway *gw)
+{
+    struct gateway *other;
+
+    if (gw->announcement) {
+        announcer_stop(nva->gateway_announcer, gw->announcement);
+        gw->announcement = NULL;
+        wiring_gateway_outside_changed(gw);
+    }
+    gw->announce_due = false;
+    if (gw->outside == GATEWAY_SPEAKS) {
+        LIST_FOR_EACH (other, vn_node, &gw->vn->gateways) {
+            if (other->outside == GATEWAY_LEAVES) {
+                set_outside(other, GATEWAY_SILENT);
+            }
+        }
+    }
+}
+
+/* Tells the physical network of 'gw', if that is due, when its NVE is known to
+ * do what it is announced for. */
+static void
+try_announce(struct nva *nva, struct gateway *gw)
+{
+    struct session *s = gw->nve->session;
+
+    if (!gw->announce_due) {
+        return;
+    } else if (!s->up || !ofsync_is_confirmed(gw->nve->ofsync)) {
+        s->gateways_wait = true;
+    } else if (!gw->vn->announce_count) {
+        announced(nva, gw);
+    } else {
+        gw->announce_due = false;
+        gw->announcement = announcer_start_gateway(nva->gateway_announcer, gw,
+                                                   gw->vn->announce_count,
+                                                   clock_msec());
+        wiring_gateway_outside_changed(gw);
+    }
+}
+
+/* Sees to it that one gateway of 'vn' speaks outside, if one can. */
+static void
+elect(struct nva *nva, struct vn *vn)
+{
+    struct gateway *old = NULL;
+    struct gateway *gw, *new;
+
+    LIST_FOR_EACH (gw, vn_node, &vn->gateways) {
+        if (gw->outside == GATEWAY_SPEAKS) {
+            old = gw;
+        }
+    }
+    new = choose_speaker(vn, old);
+    if (new == old) {
+        return;
+    }
+    if (old) {
+        announced(nva, old);
+        set_outside(old, GATEWAY_LEAVES);
+    }
+    if (new) {
+        VLOG_INFO("gateway %s at %s has the addresses of %s outside%s%s",
+                  new->name, new->nve->name, vn->name, old ? " after " : "",
+                  old ? old->nve->name : "");
+        set_outside(new, GATEWAY_SPEAKS);
+        new->announce_due = true;
+    }
+}
+
+/* 'gw' is about to vanish. */
 void
-nva_takeover_prepare(struct nva *nva)
+nva_takeover_gone(struct nva *nva, struct gateway *gw)
+{
+    announced(nva, gw);
+}
+
+/* What came to 's' with 'cookie' shows that the physical network sends to a
+ * gateway there. */
+void
+nva_takeover_seen(struct session *s, uint64_t cookie)
 {
     struct gateway *gw;
-    struct vn *vn;
 
-    HMAP_FOR_EACH (vn, name_node, &nva->topology.vns) {
-        LIST_FOR_EACH (gw, vn_node, &vn->gateways) {
-            prepare(gw);
+    LIST_FOR_EACH (gw, nve_node, &s->nve->gateways) {
+        if (cookie == cookie_make(COOKIE_GATEWAY_SELF, gw->id)
+            && gw->announcement && announcer_count(gw->announcement)) {
+            VLOG_DBG("%s: announcement has taken effect", gw->name);
+            announced(s->nva, gw);
         }
+    }
+}
+
+static void
+announce_finished(void *gw, void *nva)
+{
+    announced(nva, gw);
+}
+
+const struct announcer_class nva_takeover_announcer_class = {
+    .send = nva_announce_send,
+    .finished = announce_finished,
+};
+
+/* Gateways that leave what they do to others. */
+
+/* Looks anew who does what in 'vn', which has gateways. */
+void
+nva_takeover_refresh(struct nva *nva, struct vn *vn)
+{
+    struct gateway *gw;
+    struct port *port;
+
+    LIST_FOR_EACH (gw, vn_node, &vn->gateways) {
+        struct session *s = gw->nve->session;
+
+        if (!gw->ready) {
+            gw->ready = s->up && ofsync_is_confirmed(gw->nve->ofsync);
+            s->gateways_wait |= !gw->ready;
+        }
+    }
+    elect(nva, vn);
+    HMAP_FOR_EACH (port, vn_node, &vn->ports) {
+        nva_takeover_assign(nva, port);
+        if (port->gateway_wanted[0]) {
+            nva_write_port(nva, port);  /* Its error may have changed. */
+        }
+    }
+    LIST_FOR_EACH (gw, vn_node, &vn->gateways) {
+        try_announce(nva, gw);
+        nva_gateway_write(nva, gw);
     }
 }
 
@@ -155,6 +309,14 @@ nva_takeover_state(const struct gateway *gw)
 {
     return (!gw->config->drain ? "active"
             : gw->n_ports ? "draining" : "drained");
+}
+
+/* Returns what Gateway:outside is to say about 'gw'. */
+const char *
+nva_takeover_outside(const struct gateway *gw)
+{
+    return (gw->outside == GATEWAY_SPEAKS ? "active"
+            : topology_find_uplink(gw->nve, gw->vn) ? "standby" : "");
 }
 
 /* Returns what is wrong with 'gw', for the caller to free, or null. */
@@ -168,13 +330,23 @@ nva_takeover_get_error(const struct gateway *gw)
             : NULL);
 }
 
+/* Has nva_takeover_run() look at the gateways at the NVE of 's'. */
+void
+nva_takeover_wants_run(struct session *s)
+{
+    if (!s->takeover_due) {
+        s->takeover_due = true;
+        ovs_list_push_back(&s->nva->takeovers, &s->takeover_node);
+    }
+}
+
 /* The NVE of 's' has confirmed all that it shall have. */
 void
 nva_takeover_confirmed(struct session *s)
 {
     if (s->gateways_wait) {
         s->gateways_wait = false;
-        nva_gateways_changed(s->nva);
+        nva_takeover_wants_run(s);
     }
 }
 
@@ -188,4 +360,27 @@ nva_takeover_stopped(struct session *s)
         gw->ready = false;
         s->gateways_wait = true;
     }
+}
+
+void
+nva_takeover_run(struct nva *nva, long long int now)
+{
+    struct session *s;
+
+    announcer_run(nva->gateway_announcer, now);
+    LIST_FOR_EACH_POP (s, takeover_node, &nva->takeovers) {
+        struct gateway *gw;
+
+        s->takeover_due = false;
+        LIST_FOR_EACH (gw, nve_node, &s->nve->gateways) {
+            nva_takeover_refresh(nva, gw->vn);
+        }
+    }
+}
+
+long long int
+nva_takeover_deadline(const struct nva *nva)
+{
+    return (ovs_list_is_empty(&nva->takeovers)
+            ? announcer_deadline(nva->gateway_announcer) : 0);
 }

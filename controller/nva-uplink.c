@@ -146,6 +146,7 @@ nva_uplinks_run(struct session *s)
     }
     s->uplinks_wrong = !ok;
     wiring_uplinks_changed(s->nve);
+    nva_takeover_wants_run(s);
 }
 
 /* Announcements. */
@@ -211,8 +212,8 @@ nva_announce_count(const struct mig *mig)
             : mig->n_announced);
 }
 
-static void
-announce_send(struct nve *at, struct ofpbuf *msg, void *nva OVS_UNUSED)
+void
+nva_announce_send(struct nve *at, struct ofpbuf *msg, void *nva OVS_UNUSED)
 {
     struct session *s = at->session;
 
@@ -230,6 +231,6 @@ announce_finished(void *mig, void *nva OVS_UNUSED)
 }
 
 const struct announcer_class nva_announcer_class = {
-    .send = announce_send,
+    .send = nva_announce_send,
     .finished = announce_finished,
 };

@@ -126,6 +126,9 @@ nva_create(const struct nva_config *config, struct nva **nvap)
     nva->neighbors = neighbors_create(send_probe, way_changed, nva);
     nva->prober = prober_create(&nva->topology, &nva_prober_class, nva);
     nva->announcer = announcer_create(&nva_announcer_class, nva);
+    nva->gateway_announcer = announcer_create(&nva_takeover_announcer_class,
+                                              nva);
+    ovs_list_init(&nva->takeovers);
     ovs_list_init(&nva->peers);
     ovs_list_init(&nva->dirty_sessions);
     ovs_list_init(&nva->active);
@@ -195,6 +198,7 @@ nva_destroy(struct nva *nva)
     nva_history_destroy(nva->history);
     prober_destroy(nva->prober);
     announcer_destroy(nva->announcer);
+    announcer_destroy(nva->gateway_announcer);
     db_destroy(nva->db);
     loop_destroy(nva->loop);
     faults_destroy(nva->faults);
@@ -272,6 +276,7 @@ nva_run(struct nva *nva)
     }
     prober_run(nva->prober, now);
     announcer_run(nva->announcer, now);
+    nva_takeover_run(nva, now);
     nva_migs_run(nva, now);
     nva_evacuations_run(nva);
     nva_history_run(nva);
@@ -303,6 +308,7 @@ nva_wait(struct nva *nva)
     }
     deadline = MIN(deadline, prober_deadline(nva->prober));
     deadline = MIN(deadline, announcer_deadline(nva->announcer));
+    deadline = MIN(deadline, nva_takeover_deadline(nva));
     if (nva->nve_cfg != nva->owed_cfg) {
         deadline = MIN(deadline, nva->owing_since + NEIGHBORS_MAX_MS);
     }

@@ -308,21 +308,33 @@ add_routes(struct builder *b)
 }
 
 /* Hosts in the physical network that is one LAN with the VN (A9) may send to
- * the gateway, and it to them. */
+ * the gateway, and it to them.  The MAC address that all gateways of the VN
+ * share is to be seen at one place there only (as in RFC 5798 section 7.3);
+ * and what the switches flood because they have forgotten it, must not be
+ * routed twice. */
 static void
 add_uplink(struct builder *b)
 {
     struct ds m = DS_EMPTY_INITIALIZER;
+    struct ds a = DS_EMPTY_INITIALIZER;
 
-    if (topology_find_uplink(b->gw->nve, b->gw->vn)) {
+    if (!topology_find_uplink(b->gw->nve, b->gw->vn)) {
+        return;
+    }
+    if (b->gw->outside != GATEWAY_SILENT) {
         add(b, FLOW_TABLE_GATEWAY, FLOW_PRIO_LOW,
             fmt(&m, REG_ORIGIN"=%d", FLOW_FROM_UPLINK), "resubmit(,%d)",
             FLOW_TABLE_ROUTER);
-        add(b, FLOW_TABLE_OUTPUT, FLOW_PRIO_NORMAL,
-            fmt(&m, REG_PLACE"=%d,"REG_ORIGIN"=%d", FLOW_PLACE_UNKNOWN,
-                FLOW_ROUTED), "resubmit(,%d)", FLOW_TABLE_UPLINK);
     }
+    if (b->gw->outside != GATEWAY_SPEAKS) {
+        fmt(&a, "set_field:"ETH_ADDR_FMT"->eth_src,",
+            ETH_ADDR_ARGS(gateway_own_mac(b->gw)));
+    }
+    add(b, FLOW_TABLE_OUTPUT, FLOW_PRIO_NORMAL,
+        fmt(&m, REG_PLACE"=%d,"REG_ORIGIN"=%d", FLOW_PLACE_UNKNOWN,
+            FLOW_ROUTED), "%sresubmit(,%d)", ds_cstr(&a), FLOW_TABLE_UPLINK);
     ds_destroy(&m);
+    ds_destroy(&a);
 }
 
 struct flow_list *
@@ -413,7 +425,7 @@ pipeline_add_uplink_answer__(struct flow_list *fl, uint64_t cookie,
     struct ds m = DS_EMPTY_INITIALIZER;
     struct ds a = DS_EMPTY_INITIALIZER;
 
-    if (!uplink) {
+    if (!uplink || gw->outside != GATEWAY_SPEAKS) {
         return;
     }
     fmt(&m, "metadata=%"PRIu32","REG_PLACE"=%d,%s=", gw->vn->vni,
@@ -430,6 +442,22 @@ pipeline_add_uplink_answer__(struct flow_list *fl, uint64_t cookie,
                   fl->meter.id, ds_cstr(&a), FLOW_TABLE_RESPONDER);
     ds_destroy(&m);
     ds_destroy(&a);
+}
+
+/* While the gateway is announced to the physical network, the controller is
+ * told that frames for it come. */
+static void
+add_seen(struct builder *b)
+{
+    struct ds m = DS_EMPTY_INITIALIZER;
+
+    if (b->gw->announcement) {
+        add(b, FLOW_TABLE_UPLINK_SEEN, FLOW_PRIO_NORMAL,
+            fmt(&m, "dl_dst="ETH_ADDR_FMT, ETH_ADDR_ARGS(b->gw->config->mac)),
+            "meter:%"PRIu32",controller(max_len=64,userdata=%02x)",
+            b->fl->meter.id, PIPELINE_PUNT_SEEN);
+    }
+    ds_destroy(&m);
 }
 
 struct flow_list *
@@ -455,6 +483,7 @@ pipeline_gateway_self(const struct gateway *gw)
             add_exceeded(&b, is_ipv4 ? "ip" : "ipv6");
         }
     }
+    add_seen(&b);
     return flow_list_finish(b.fl);
 }
 

@@ -105,6 +105,13 @@ wiring_gateway_changed(struct topology *t, struct gateway *gw)
 }
 
 void
+wiring_gateway_outside_changed(const struct gateway *gw)
+{
+    /* Those that translate answer ARP there. */
+    neighbors_changed(gw->nve, gw->vn);
+}
+
+void
 wiring_gateway_removed(struct topology *t, struct gateway *gw)
 {
     struct nve *nve = gw->nve;

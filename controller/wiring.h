@@ -78,6 +78,9 @@ struct flow_list *wiring_flood_local_list(struct topology *, struct nve *,
 /* 'gw' is new, or an attribute of it changed, but not its NVE or VN. */
 void wiring_gateway_changed(struct topology *, struct gateway *gw);
 
+/* What 'gw' is for a physical network changed. */
+void wiring_gateway_outside_changed(const struct gateway *gw);
+
 /* 'gw' is about to vanish; gateway_unlink() has been called. */
 void wiring_gateway_removed(struct topology *, struct gateway *gw);
 

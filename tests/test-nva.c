@@ -98,7 +98,7 @@ print_nat(struct gateway *gw)
  * is there, and "router" is the next hop. */
 static void
 print_outside(struct topology *t, struct gateway *gw,
-              const struct gateway *red_gw, struct gateway_config *red_config)
+              struct gateway *red_gw, struct gateway_config *red_config)
 {
     struct port *router = topology_add_port(t, "router", 0x32, red_gw->vn);
     struct in6_addr ip = test_ip("10.0.1.9");
@@ -108,6 +108,10 @@ print_outside(struct topology *t, struct gateway *gw,
     red_config->next_hops[red_config->n_next_hops++] = ip;
     topology_add_uplink(red_gw->nve, "red", "up0", u16_to_ofp(20), 100);
     print_list("gateway to the outside", pipeline_gateway(gw));
+    print_list("gateway on standby outside", pipeline_gateway(red_gw));
+    print_list("gateway-self on standby outside",
+               pipeline_gateway_self(red_gw));
+    red_gw->outside = GATEWAY_SPEAKS;
     print_list("gateway outside", pipeline_gateway(red_gw));
     print_list("gateway-self outside", pipeline_gateway_self(red_gw));
     print_list("next hop", pipeline_host(red_gw, router));
