@@ -78,6 +78,7 @@ controller_libnva_a_SOURCES = \
 	controller/nva-session.c \
 	controller/nva-takeover.c \
 	controller/nva-uplink.c \
+	controller/nva-watch.c \
 	controller/nva.c \
 	controller/nva.h \
 	controller/ofconn.c \
@@ -107,6 +108,8 @@ controller_libnva_a_SOURCES = \
 	controller/prober.h \
 	controller/topology.c \
 	controller/topology.h \
+	controller/watch.c \
+	controller/watch.h \
 	controller/trace.c \
 	controller/trace.h \
 	controller/wiring-gateway.c \

@@ -100,6 +100,7 @@ report_gateway(struct db *db, const struct nvarec_gateway *row)
         .n_next_hops = row->n_next_hops,
         .options = &row->options,
         .outside = row->outside,
+        .state = row->state,
     }, db->aux);
     smap_destroy(&policy);
     smap_destroy(&metrics);

@@ -70,7 +70,7 @@ struct db_gateway {
     char **next_hops;
     size_t n_next_hops;
     const struct smap *options;
-    const char *outside;        /* As last written. */
+    const char *outside, *state; /* As last written. */
 };
 
 struct db_migration {

@@ -164,7 +164,7 @@ is_nearer(const struct gateway *a, const struct gateway *b,
 bool
 gateway_is_usable(const struct gateway *gw)
 {
-    return !gw->config->drain;
+    return !gw->config->drain && !gw->nve->failed;
 }
 
 struct gateway *

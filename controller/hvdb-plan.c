@@ -40,6 +40,10 @@ static const struct tunnel_option {
     { "csum", "true", true },
 };
 
+/* VNI of the tunnels that carry BFD, which is that of no VN: else such a port
+ * would take what is for the VN. */
+#define BFD_VNI "16777215"
+
 struct plan {
     const struct hvdb_plan_input *in;
     const struct ovsdb_row *ovs;
@@ -405,11 +409,18 @@ find_tunnel(const char *name)
 }
 
 static bool
+has_value(const struct ovsdb_row *row, size_t column, const char *key,
+          const char *value)
+{
+    const char *s = ovsdb_row_map_find(row, column, key);
+
+    return s && !strcmp(s, value);
+}
+
+static bool
 is_marked(const struct ovsdb_row *row, size_t column)
 {
-    const char *mark = ovsdb_row_map_find(row, column, HVDB_OURS_KEY);
-
-    return mark && !strcmp(mark, "1");
+    return has_value(row, column, HVDB_OURS_KEY, "1");
 }
 
 bool
@@ -430,36 +441,46 @@ hvdb_plan_tunnel_name(const char *type)
     return NULL;
 }
 
+/* Adds a port of ours with the interface 'row', whose name, type and options
+ * this function sets, and which becomes its own.  'label' is what it is called
+ * within the transaction. */
 static void
-plan_add_tunnel(struct plan *p, const struct tunnel *tunnel)
+plan_add_port(struct plan *p, const char *label, const char *name,
+              const char *type, struct json *options, struct json *row)
 {
-    struct json *options = json_array_create_empty();
-    char *iface = xasprintf("iface_%s", tunnel->type);
-    char *port = xasprintf("port_%s", tunnel->type);
-    struct json *row;
+    char *iface = xasprintf("iface_%s", label);
+    char *port = xasprintf("port_%s", label);
 
-    for (size_t i = 0; i < ARRAY_SIZE(tunnel_options); i++) {
-        json_array_add(options, json_pair(tunnel_options[i].key,
-                                          tunnel_options[i].value));
-    }
-    row = json_object_create();
-    json_object_put_string(row, "name", tunnel->name);
-    json_object_put_string(row, "type", tunnel->type);
+    json_object_put_string(row, "name", name);
+    json_object_put_string(row, "type", type);
     json_object_put(row, "options",
                     json_array_create_2(json_string_create("map"), options));
     plan_insert(p, HVDB_T_INTERFACE, iface, row);
 
     row = json_object_create();
-    json_object_put_string(row, "name", tunnel->name);
+    json_object_put_string(row, "name", name);
     json_object_put(row, "interfaces", json_pair("named-uuid", iface));
     json_object_put(row, "external_ids", json_map_1(HVDB_OURS_KEY, "1"));
     plan_insert(p, HVDB_T_PORT, port, row);
 
     plan_mutate(p, HVDB_T_BRIDGE, where_bridge(p), "ports", "insert",
                 json_tag_1("set", json_pair("named-uuid", port)));
-    plan_say(p, "add tunnel port %s", tunnel->name);
+    plan_say(p, "add tunnel port %s", name);
     free(iface);
     free(port);
+}
+
+static void
+plan_add_tunnel(struct plan *p, const struct tunnel *tunnel)
+{
+    struct json *options = json_array_create_empty();
+
+    for (size_t i = 0; i < ARRAY_SIZE(tunnel_options); i++) {
+        json_array_add(options, json_pair(tunnel_options[i].key,
+                                          tunnel_options[i].value));
+    }
+    plan_add_port(p, tunnel->type, tunnel->name, tunnel->type, options,
+                  json_object_create());
 }
 
 static void
@@ -526,9 +547,87 @@ plan_fix_tunnel(struct plan *p, const struct tunnel *tunnel,
     }
 }
 
+/* Ports with a BFD session. */
+
+/* Keys of Interface:bfd. */
+static const char *const bfd_keys[] = { "enable", "min_rx", "min_tx" };
+
+/* Returns the value of bfd_keys[i], which the caller must free. */
+static char *
+bfd_value(const struct plan *p, size_t i)
+{
+    return (i ? xasprintf("%d", p->in->wanted->bfd_interval)
+            : xstrdup("true"));
+}
+
+/* Returns the number of the port 'name' in what is wanted, or -1. */
+static int
+find_bfd(const struct plan *p, const char *name)
+{
+    for (size_t i = 0; i < p->in->wanted->n_bfd; i++) {
+        if (!strcmp(p->in->wanted->bfd[i].name, name)) {
+            return i;
+        }
+    }
+    return -1;
+}
+
+static void
+plan_add_bfd(struct plan *p, const struct hvdb_bfd *b, size_t i)
+{
+    char *label = xasprintf("bfd%"PRIuSIZE, i);
+    struct json *row = json_object_create();
+    struct json *bfd = json_array_create_empty();
+
+    for (size_t j = 0; j < ARRAY_SIZE(bfd_keys); j++) {
+        char *value = bfd_value(p, j);
+
+        json_array_add(bfd, json_pair(bfd_keys[j], value));
+        free(value);
+    }
+    json_object_put(row, "bfd",
+                    json_array_create_2(json_string_create("map"), bfd));
+    json_object_put(row, "external_ids", json_map_1(HVDB_WATCH_KEY, b->nve));
+    plan_add_port(p, label, b->name, b->type,
+                  json_array_create_2(json_pair("remote_ip", b->remote_ip),
+                                      json_pair("key", BFD_VNI)), row);
+    free(label);
+}
+
+/* Brings 'port' in line with 'b'.  A port that leads elsewhere is made anew by
+ * the next transaction. */
+static void
+plan_fix_bfd(struct plan *p, const struct hvdb_bfd *b,
+             const struct ovsdb_row *port)
+{
+    const struct ovsdb_row *iface = find_only_interface(p, port);
+
+    if (!iface
+        || strcmp(ovsdb_row_get_string(iface, HVDB_INTERFACE_TYPE, 0), b->type)
+        || !has_value(iface, HVDB_INTERFACE_OPTIONS, "remote_ip", b->remote_ip)
+        || !has_value(iface, HVDB_INTERFACE_OPTIONS, "key", BFD_VNI)
+        || !has_value(iface, HVDB_INTERFACE_EXTERNAL_IDS, HVDB_WATCH_KEY,
+                      b->nve)) {
+        plan_delete_port(p, port);
+        return;
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(bfd_keys); i++) {
+        char *value = bfd_value(p, i);
+
+        if (!has_value(iface, HVDB_INTERFACE_BFD, bfd_keys[i], value)) {
+            plan_set_key(p, HVDB_T_INTERFACE, iface, HVDB_INTERFACE_BFD,
+                         bfd_keys[i], value);
+            plan_say(p, "set bfd:%s=%s on %s", bfd_keys[i], value, b->name);
+        }
+        free(value);
+    }
+}
+
 static void
 plan_tunnels(struct plan *p)
 {
+    size_t n_bfd = p->in->wanted->n_bfd;
+    bool *bfd_found = xcalloc(MAX(1, n_bfd), sizeof *bfd_found);
     bool found[ARRAY_SIZE(tunnels)] = { false };
     const struct uuidset_node *node;
 
@@ -536,14 +635,21 @@ plan_tunnels(struct plan *p)
         const struct ovsdb_row *port = ovsdb_replica_find(
             p->in->db, HVDB_T_PORT, &node->uuid);
         const struct tunnel *tunnel;
+        const char *name;
+        int bfd;
 
         if (!port || !uuidset_contains(p->in->ports, &node->uuid)) {
             continue;
         }
-        tunnel = find_tunnel(ovsdb_row_get_string(port, HVDB_PORT_NAME, 0));
+        name = ovsdb_row_get_string(port, HVDB_PORT_NAME, 0);
+        tunnel = find_tunnel(name);
+        bfd = find_bfd(p, name);
         if (tunnel && tunnel_is_wanted(p, tunnel)) {
             found[tunnel - tunnels] = true;
             plan_fix_tunnel(p, tunnel, port);
+        } else if (bfd >= 0) {
+            bfd_found[bfd] = true;
+            plan_fix_bfd(p, &p->in->wanted->bfd[bfd], port);
         } else if (is_marked(port, HVDB_PORT_EXTERNAL_IDS)) {
             plan_delete_port(p, port);
         }
@@ -553,6 +659,12 @@ plan_tunnels(struct plan *p)
             plan_add_tunnel(p, &tunnels[i]);
         }
     }
+    for (size_t i = 0; i < n_bfd; i++) {
+        if (!bfd_found[i]) {
+            plan_add_bfd(p, &p->in->wanted->bfd[i], i);
+        }
+    }
+    free(bfd_found);
 }
 
 /* Flow tables. */

@@ -25,6 +25,10 @@ struct ovsdb_row;
 /* The key in external_ids that marks a row as ours; its value is "1". */
 #define HVDB_OURS_KEY "nva"
 
+/* The key in external_ids of the interface of a BFD session; its value is the
+ * name of the NVE at the other end. */
+#define HVDB_WATCH_KEY "nva-watch"
+
 struct hvdb_plan_input {
     const struct ovsdb_replica *db;
     const struct hvdb_wanted *wanted;

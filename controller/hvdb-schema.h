@@ -49,6 +49,8 @@
     COLUMN(INTERFACE, OFPORT, "ofport", INTEGER, NONE, false)           \
     COLUMN(INTERFACE, EXTERNAL_IDS, "external_ids", STRING, STRING,     \
            false)                                                       \
+    COLUMN(INTERFACE, BFD, "bfd", STRING, STRING, false)                \
+    COLUMN(INTERFACE, BFD_STATUS, "bfd_status", STRING, STRING, false)  \
     COLUMN(INTERFACE, ERROR, "error", STRING, NONE, false)
 
 #define HVDB_CONTROLLER_COLUMNS                                         \

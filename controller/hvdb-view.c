@@ -37,6 +37,7 @@ interface_uninit(struct hvdb_interface *iface)
     free(iface->vm_uuid);
     free(iface->vm_word);
     free(iface->uplink);
+    free(iface->watch);
 }
 
 static char *
@@ -44,6 +45,23 @@ dup_external_id(const struct ovsdb_row *row, const char *key)
 {
     return nullable_xstrdup(
         ovsdb_row_map_find(row, HVDB_INTERFACE_EXTERNAL_IDS, key));
+}
+
+/* A session that has not been up yet has no diagnostic (RFC 5880 section
+ * 4.1). */
+static enum hvdb_bfd_state
+bfd_state(const struct ovsdb_row *row)
+{
+    const char *state = ovsdb_row_map_find(row, HVDB_INTERFACE_BFD_STATUS,
+                                           "state");
+    const char *diag = ovsdb_row_map_find(row, HVDB_INTERFACE_BFD_STATUS,
+                                          "diagnostic");
+
+    if (state && !strcmp(state, "up")) {
+        return HVDB_BFD_UP;
+    }
+    return (state && diag && strcmp(diag, "No Diagnostic")
+            ? HVDB_BFD_DOWN : HVDB_BFD_UNKNOWN);
 }
 
 static void
@@ -64,6 +82,8 @@ interface_init(struct hvdb_interface *iface, const struct ovsdb_row *row)
     iface->vm_uuid = dup_external_id(row, "vm-uuid");
     iface->vm_word = dup_external_id(row, "nva-vm");
     iface->uplink = dup_external_id(row, "nva-uplink");
+    iface->watch = dup_external_id(row, HVDB_WATCH_KEY);
+    iface->bfd = iface->watch ? bfd_state(row) : HVDB_BFD_UNKNOWN;
 }
 
 static bool
@@ -78,7 +98,9 @@ interface_equals(const struct hvdb_interface *a,
             && nullable_string_is_equal(a->iface_id_ver, b->iface_id_ver)
             && nullable_string_is_equal(a->vm_uuid, b->vm_uuid)
             && nullable_string_is_equal(a->vm_word, b->vm_word)
-            && nullable_string_is_equal(a->uplink, b->uplink));
+            && nullable_string_is_equal(a->uplink, b->uplink)
+            && nullable_string_is_equal(a->watch, b->watch)
+            && a->bfd == b->bfd);
 }
 
 static struct iface *
@@ -462,7 +484,7 @@ note_change(struct hvdb_view *view, const struct ovsdb_change *c)
     case HVDB_T_INTERFACE:
         iface = find_iface(view, ovsdb_row_get_string(
                                row, HVDB_INTERFACE_NAME, 0));
-        if (iface && hvdb_view_is_tunnel(&iface->up)) {
+        if (iface && (iface->up.watch || hvdb_view_is_tunnel(&iface->up))) {
             view->dirty = true;
         }
         break;

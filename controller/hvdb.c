@@ -114,6 +114,13 @@ wanted_destroy(struct hvdb_wanted *wanted)
             free(CONST_CAST(char *, tables[i].name));
         }
         free(tables);
+        for (size_t i = 0; i < wanted->n_bfd; i++) {
+            free(CONST_CAST(char *, wanted->bfd[i].name));
+            free(CONST_CAST(char *, wanted->bfd[i].type));
+            free(CONST_CAST(char *, wanted->bfd[i].remote_ip));
+            free(CONST_CAST(char *, wanted->bfd[i].nve));
+        }
+        free(CONST_CAST(struct hvdb_bfd *, wanted->bfd));
         free(CONST_CAST(char *, wanted->bridge));
         free(CONST_CAST(char *, wanted->datapath_type));
         free(CONST_CAST(char *, wanted->controller));
@@ -126,16 +133,42 @@ wanted_clone(const struct hvdb_wanted *wanted)
 {
     struct hvdb_wanted *copy = xmemdup(wanted, sizeof *wanted);
     struct hvdb_table *tables = xcalloc(wanted->n_tables, sizeof *tables);
+    struct hvdb_bfd *bfd = xcalloc(MAX(1, wanted->n_bfd), sizeof *bfd);
 
     for (size_t i = 0; i < wanted->n_tables; i++) {
         tables[i].id = wanted->tables[i].id;
         tables[i].name = xstrdup(wanted->tables[i].name);
     }
+    for (size_t i = 0; i < wanted->n_bfd; i++) {
+        bfd[i].name = xstrdup(wanted->bfd[i].name);
+        bfd[i].type = xstrdup(wanted->bfd[i].type);
+        bfd[i].remote_ip = xstrdup(wanted->bfd[i].remote_ip);
+        bfd[i].nve = xstrdup(wanted->bfd[i].nve);
+    }
     copy->tables = tables;
+    copy->bfd = bfd;
     copy->bridge = xstrdup(wanted->bridge);
     copy->datapath_type = xstrdup(wanted->datapath_type);
     copy->controller = nullable_xstrdup(wanted->controller);
     return copy;
+}
+
+static bool
+bfd_equals(const struct hvdb_wanted *a, const struct hvdb_wanted *b)
+{
+    if (a->n_bfd != b->n_bfd
+        || (a->n_bfd && a->bfd_interval != b->bfd_interval)) {
+        return false;
+    }
+    for (size_t i = 0; i < a->n_bfd; i++) {
+        if (strcmp(a->bfd[i].name, b->bfd[i].name)
+            || strcmp(a->bfd[i].type, b->bfd[i].type)
+            || strcmp(a->bfd[i].remote_ip, b->bfd[i].remote_ip)
+            || strcmp(a->bfd[i].nve, b->bfd[i].nve)) {
+            return false;
+        }
+    }
+    return true;
 }
 
 static bool
@@ -146,7 +179,7 @@ wanted_equals(const struct hvdb_wanted *a, const struct hvdb_wanted *b)
         || !nullable_string_is_equal(a->controller, b->controller)
         || a->geneve != b->geneve || a->vxlan != b->vxlan
         || a->bundle_idle_timeout != b->bundle_idle_timeout
-        || a->n_tables != b->n_tables) {
+        || a->n_tables != b->n_tables || !bfd_equals(a, b)) {
         return false;
     }
     for (size_t i = 0; i < a->n_tables; i++) {

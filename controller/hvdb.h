@@ -30,6 +30,10 @@ struct loop_conn;
 struct loop_event;
 struct hvdb;
 
+/* What Interface:bfd_status says.  A session that has not come up yet is
+ * unknown, one that was up and is not any more is down. */
+enum hvdb_bfd_state { HVDB_BFD_UNKNOWN, HVDB_BFD_UP, HVDB_BFD_DOWN };
+
 /* An interface of the integration bridge, from tables Port and Interface. */
 struct hvdb_interface {
     struct hmap_node name_node; /* In hvdb's interfaces, by hash of 'name'. */
@@ -45,6 +49,9 @@ struct hvdb_interface {
     char *vm_word;              /* external_ids:nva-vm, or null: what its
                                  * hypervisor says about the VM. */
     char *uplink;               /* external_ids:nva-uplink, or null. */
+    char *watch;                /* external_ids:nva-watch, or null: the NVE
+                                 * that 'bfd' is about. */
+    enum hvdb_bfd_state bfd;
 };
 
 /* Told by hvdb while it processes an event. */
@@ -79,6 +86,14 @@ struct hvdb_wanted {
     /* Tunnel ports of the bridge, each flow-based (remote_ip=flow, key=flow),
      * named "nva-" and its type; ours that are not wanted are removed. */
     bool geneve, vxlan;
+    /* Tunnel ports with a BFD session, one for each remote end, and with a
+     * key that no VN has.  'name' is that of the port, 'nve' that of the NVE
+     * there. */
+    const struct hvdb_bfd {
+        const char *name, *type, *remote_ip, *nve;
+    } *bfd;
+    size_t n_bfd;
+    int bfd_interval;           /* In ms. */
     /* Names for flow tables (0 to 254).  Flow_Table rows of ours carry
      * external_ids:nva=1; tables configured by somebody else stay. */
     const struct hvdb_table { uint8_t id; const char *name; } *tables;

@@ -40,7 +40,10 @@ struct row {
     char *written;              /* Error that was written, */
     const char *written_state;  /* with this state; null if none was, */
     const char *written_outside; /* and this. */
-    bool spoke;                 /* Outside, before a restart. */
+
+    /* Before a restart. */
+    bool spoke;                 /* Outside. */
+    bool failed;
 };
 
 /* Reading rows. */
@@ -328,6 +331,7 @@ nva_gateway_row(struct nva *nva, const struct db_gateway *db_row)
         row->vn = vn;
         row->nve = xstrdup(db_row->nve);
         row->spoke = !strcmp(db_row->outside, "active");
+        row->failed = !strcmp(db_row->state, "failed");
         hmap_insert(&nva->gateways, &row->node, hash_uint64(id));
     }
     free(row->error);
@@ -491,7 +495,10 @@ update_row(struct nva *nva, struct row *row)
             row->gw = gateway_add(row->name, row->id, vn, nve);
             row->gw->config = row->config;
             row->gw->outside = row->spoke ? GATEWAY_SPEAKS : GATEWAY_SILENT;
-            row->spoke = false;
+            if (row->failed) {
+                nva_watch_remember(nve->session);
+            }
+            row->spoke = row->failed = false;
         }
         nva_nat_set(nva, row->gw, &row->config->snat);
         wiring_gateway_changed(&nva->topology, row->gw);
@@ -537,6 +544,8 @@ nva_gateways_run(struct nva *nva)
         update_row(nva, rows[i]);
     }
     free(rows);
+
+    nva->watch_dirty = true;
 
     /* When all are known, lest a port goes to one that comes first. */
     HMAP_FOR_EACH (vn, name_node, &nva->topology.vns) {

@@ -73,6 +73,7 @@ session_interface_changed(struct session *s, const struct hvdb_interface *old,
     char *new_id = is_attachable(new) ? xstrdup(new->iface_id) : NULL;
 
     nva_uplink_changed(s, old, new);
+    nva_watch_interface(s, old, new);
     if (old_id && new_id && !strcmp(old_id, new_id)
         && old->ofport == new->ofport) {
         /* The same attachment, perhaps with a word about its VM. */
@@ -231,7 +232,9 @@ nva_hypervisor_want(struct session *s)
     wanted.tables = tables;
     wanted.n_tables = ARRAY_SIZE(tables);
     wanted.bundle_idle_timeout = NVA_BUNDLE_IDLE_TIMEOUT;
+    nva_watch_get(s, &wanted);
     hvdb_set_wanted(s->db_peer->hvdb, &wanted);
+    nva_watch_free(&wanted);
     free(controller);
 }
 
@@ -274,6 +277,7 @@ nva_hypervisor_digest(struct session *s)
     nva_uplinks_run(s);
     rebind_all(s);
     facts_changed(s);
+    nva_watch_judge(s);
 }
 
 /* Gives the connection 'peer', on which a hypervisor dialled in, to the
@@ -400,6 +404,7 @@ hv_lost(struct hvdb *hvdb OVS_UNUSED, const char *reason, void *peer_)
         s->db_peer = NULL;
         nva_peer_kill(peer);
     }
+    nva_watch_judge(s);
     nva_session_dirty(s);
 }
 

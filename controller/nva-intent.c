@@ -17,6 +17,7 @@
 #include "openvswitch/vlog.h"
 #include "pipeline.h"
 #include "util.h"
+#include "watch.h"
 
 VLOG_DEFINE_THIS_MODULE(intent);
 
@@ -173,6 +174,7 @@ on_nve(const struct db_nve *row, void *nva_)
     struct nva *nva = nva_from(nva_);
     uint64_t id = cookie_id_from_uuid(&row->uuid);
     struct nve *nve = topology_find_nve_by_id(&nva->topology, id);
+    struct watch_end *end;
     struct move_part *part;
     bool created = false;
     bool moved;
@@ -190,6 +192,10 @@ on_nve(const struct db_nve *row, void *nva_)
     if (parse_encap_ips(nve, row) || moved) {
         wiring_nve_changed(nve, &nva->wiring);
         wiring_nve_moved(&nva->topology, nve);
+        LIST_FOR_EACH (end, nve_node, &nve->watches) {
+            nva_watch_changed(end->nve);
+            nva_watch_changed(end->other);
+        }
         LIST_FOR_EACH (part, nve_node, &nve->move_parts) {
             move_refresh(part->move);
         }
@@ -737,6 +743,7 @@ on_global(const struct db_global *row, void *nva_)
     }
     nva->drain_max_ms = drain_max_ms(smap_get(row->options, "drain_max"));
     nva_history_configure(nva->history, row->options);
+    nva_watch_configure(nva, row->options);
     nva_probe_configure(nva, smap_get(row->options, "probe_timeout"));
     nva->nb_cfg = row->nb_cfg;
 }

@@ -8,6 +8,7 @@
  * (from the database to the topology), nva-session.c (sessions),
  * nva-hypervisor.c (databases of hypervisors), nva-guest.c (what VMs say),
  * nva-gateway.c (gateways), nva-takeover.c (which of them serves a port),
+ * nva-watch.c (NVEs that fail),
  * nva-mcast.c (their multicast memberships), nva-move.c (moves),
  * nva-history.c (moves that have ended), nva-late.c (packets that come after
  * them), nva-evacuate.c (moves of all ports of an NVE), nva-probe.c (where
@@ -77,6 +78,12 @@ struct session {
     bool gateways_wait;         /* Something waits until all is confirmed. */
     struct ovs_list takeover_node; /* In nva's 'takeovers', if ... */
     bool takeover_due;          /* ... this is set. */
+
+    /* Of nva-watch.c. */
+    struct ovs_list watch_node; /* In nva's 'watchers', if ... */
+    bool watches_dirty;         /* ... this is set. */
+    struct ovs_list failed_node; /* In nva's 'failed', if its NVE has. */
+    long long int heard_since;  /* In ms; LLONG_MAX if it is not. */
 
     char *error;                /* For NVE:error. */
     struct ovs_list dirty_node; /* In nva's 'dirty_sessions', if dirty. */
@@ -152,6 +159,12 @@ struct nva {
     struct shash snats;         /* "struct gateway"s, of nva-nat.c. */
     struct announcer *gateway_announcer;
     struct ovs_list takeovers;  /* Sessions whose gateways want a look. */
+    bool watch_dirty;           /* Who watches whom may be out of date. */
+    size_t n_unwitnessed;       /* See watch_plan(). */
+    struct ovs_list watchers;   /* Sessions whose NVE watches others now. */
+    struct ovs_list failed;     /* Sessions whose NVE has failed. */
+    int bfd_interval;           /* In ms; 0: nobody watches. */
+    long long int bfd_hold_ms;
 
     struct ovs_list lates;      /* Contains "struct late"s by 'until'. */
     size_t n_exchanged;         /* Bytes to and from switches, but for packets,
@@ -284,6 +297,21 @@ char *nva_takeover_get_error(const struct gateway *);
 void nva_takeover_wants_run(struct session *);
 void nva_takeover_confirmed(struct session *);
 void nva_takeover_stopped(struct session *);
+
+/* nva-watch.c */
+void nva_watch_configure(struct nva *, const struct smap *options);
+void nva_watch_changed(struct nve *);
+void nva_watch_get(const struct session *, struct hvdb_wanted *);
+void nva_watch_free(struct hvdb_wanted *);
+void nva_watch_judge(struct session *);
+void nva_watch_remember(struct session *);
+void nva_watch_interface(struct session *, const struct hvdb_interface *old,
+                         const struct hvdb_interface *new);
+void nva_watch_member(struct nva *, const struct member *);
+void nva_watch_gone(struct session *);
+char *nva_watch_get_error(const struct nve *);
+void nva_watch_run(struct nva *, long long int now);
+long long int nva_watch_deadline(const struct nva *);
 
 /* nva-late.c */
 void nva_late_left(struct nva *, struct port *, struct nve *,

@@ -152,6 +152,7 @@ nva_session_try_start(struct session *s)
         update_behind(s);
         nva_session_dirty(s);
         nva_evacuations_retry(s->nva);
+        nva_watch_judge(s);
     }
 }
 
@@ -177,6 +178,7 @@ stop(struct session *s)
         update_behind(s);
         neighbors_nve_down(s->nva->neighbors, s->nve);
         nva_takeover_stopped(s);
+        nva_watch_judge(s);
         nva_session_dirty(s);
     }
 }
@@ -559,6 +561,7 @@ nva_session_destroy(struct session *s)
     if (s->dirty) {
         ovs_list_remove(&s->dirty_node);
     }
+    nva_watch_gone(s);
     if (s->takeover_due) {
         ovs_list_remove(&s->takeover_node);
     }

@@ -307,7 +307,8 @@ nva_takeover_refresh(struct nva *nva, struct vn *vn)
 const char *
 nva_takeover_state(const struct gateway *gw)
 {
-    return (!gw->config->drain ? "active"
+    return (gw->nve->failed ? "failed"
+            : !gw->config->drain ? "active"
             : gw->n_ports ? "draining" : "drained");
 }
 
@@ -323,7 +324,8 @@ nva_takeover_outside(const struct gateway *gw)
 char *
 nva_takeover_get_error(const struct gateway *gw)
 {
-    return (gw->config->drain && gw->n_ports
+    return (gw->nve->failed ? nva_watch_get_error(gw->nve)
+            : gw->config->drain && gw->n_ports
             ? xasprintf("options:drain: no other gateway of VN %s can serve; "
                         "it keeps its ports (%"PRIuSIZE")", gw->vn->name,
                         gw->n_ports)

@@ -71,6 +71,9 @@ member_changed(struct member *m, bool joined, void *nva_)
             }
         }
     }
+    if (joined) {
+        nva_watch_member(nva, m);
+    }
     nva_mig_member(nva, m, joined);
 }
 
@@ -129,6 +132,8 @@ nva_create(const struct nva_config *config, struct nva **nvap)
     nva->gateway_announcer = announcer_create(&nva_takeover_announcer_class,
                                               nva);
     ovs_list_init(&nva->takeovers);
+    ovs_list_init(&nva->watchers);
+    ovs_list_init(&nva->failed);
     ovs_list_init(&nva->peers);
     ovs_list_init(&nva->dirty_sessions);
     ovs_list_init(&nva->active);
@@ -276,6 +281,7 @@ nva_run(struct nva *nva)
     }
     prober_run(nva->prober, now);
     announcer_run(nva->announcer, now);
+    nva_watch_run(nva, now);
     nva_takeover_run(nva, now);
     nva_migs_run(nva, now);
     nva_evacuations_run(nva);
@@ -309,6 +315,7 @@ nva_wait(struct nva *nva)
     deadline = MIN(deadline, prober_deadline(nva->prober));
     deadline = MIN(deadline, announcer_deadline(nva->announcer));
     deadline = MIN(deadline, nva_takeover_deadline(nva));
+    deadline = MIN(deadline, nva_watch_deadline(nva));
     if (nva->nve_cfg != nva->owed_cfg) {
         deadline = MIN(deadline, nva->owing_since + NEIGHBORS_MAX_MS);
     }

@@ -69,6 +69,7 @@ topology_add_nve(struct topology *t, const char *name, uint64_t id)
     ovs_list_init(&nve->move_parts);
     ovs_list_init(&nve->uplinks);
     ovs_list_init(&nve->gateways);
+    ovs_list_init(&nve->watches);
     hmap_insert(&t->nves, &nve->name_node, hash_string(name, 0));
     hmap_insert(&t->nves_by_id, &nve->id_node, hash_uint64(id));
     return nve;

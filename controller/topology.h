@@ -56,6 +56,9 @@ struct nve {
     struct ovs_list move_parts; /* Contains "struct move_part"s, move.h. */
     struct ovs_list uplinks;    /* Contains "struct uplink"s. */
     struct ovs_list gateways;   /* Contains "struct gateway"s, gateway.h. */
+    struct ovs_list watches;    /* Contains "struct watch_end"s, watch.h. */
+    bool failed;                /* Its gateways shall serve nobody.  Set by
+                                 * the owner. */
     struct ofsync *ofsync;      /* Its flows.  Set by the owner of both. */
     void *session;              /* Its connections, likewise. */
 };

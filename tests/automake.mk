@@ -10,6 +10,7 @@ tests_test_nva_SOURCES = \
 	tests/test-nva.h \
 	tests/test-ofsync.c \
 	tests/test-prober.c \
+	tests/test-watch.c \
 	tests/test-trace.c \
 	tests/test-wiring.c \
 	utilities/fake-switch.c \
@@ -68,6 +69,7 @@ TESTSUITE_AT = \
 	tests/dump.at \
 	tests/scene.at \
 	tests/prober.at \
+	tests/watch.at \
 	tests/style.at \
 	tests/system-blackout.at \
 	tests/system-evacuate.at \

@@ -320,6 +320,7 @@ static const struct {
     { "migration", test_migration },
     { "neighbor", test_neighbor },
     { "prober", test_prober },
+    { "watch", test_watch },
     { "ofsync", test_ofsync },
     { "trace", test_trace },
     { "wiring", test_wiring },

@@ -22,6 +22,7 @@ int test_neighbor(int argc, char *argv[]);
 int test_ofsync(int argc, char *argv[]);
 int test_prober(int argc, char *argv[]);
 int test_trace(int argc, char *argv[]);
+int test_watch(int argc, char *argv[]);
 int test_wiring(int argc, char *argv[]);
 
 /* Parses an IPv4 (to v4-mapped form) or IPv6 address. */

@@ -14,7 +14,7 @@
 #include "svec.h"
 #include "util.h"
 
-#define MAX_VNI 16777215
+#define MAX_VNI 16777214
 
 /* vn-add */
 
