@@ -10,6 +10,7 @@
  *   vlan N         the uplink's VLAN
  *   unplug         there is no uplink any more
  *   start COUNT | stop
+ *   gateway COUNT  as "start", for a gateway of the VN
  *   run TIME       do what is due, with time passing up to TIME
  *   count          how often it has been announced */
 
@@ -26,6 +27,7 @@
 #include "csum.h"
 #include "dp-packet.h"
 #include "flow.h"
+#include "gateway.h"
 #include "openvswitch/dynamic-string.h"
 #include "openvswitch/ofp-actions.h"
 #include "openvswitch/ofp-msgs.h"
@@ -41,6 +43,8 @@ struct scene {
     struct announcement *announcement;
     struct nve *nve;
     struct port *port;
+    struct gateway *gw;
+    struct eth_addr mac;        /* Of who is announced. */
     long long int now;
 };
 
@@ -56,7 +60,7 @@ put_frame(const struct scene *s, const struct ofputil_packet_out *po)
     dp_packet_use_const(&p, po->packet, po->packet_len);
     p.packet_type = htonl(PT_ETH);
     flow_extract(&p, &flow);
-    ovs_assert(eth_addr_equals(flow.dl_src, s->port->mac));
+    ovs_assert(eth_addr_equals(flow.dl_src, s->mac));
     ds_put_format(&ds, "%lld: port %"PRIu32", VLAN %d, to "ETH_ADDR_FMT": ",
                   s->now, output->port, vlan_tci_to_vid(flow.vlans[0].tci),
                   ETH_ADDR_ARGS(flow.dl_dst));
@@ -71,10 +75,12 @@ put_frame(const struct scene *s, const struct ofputil_packet_out *po)
 
         ovs_assert(!csum_finish(csum_continue(csum, dp_packet_l4(&p),
                                               dp_packet_l4_size(&p))));
-        ovs_assert(eth_addr_equals(flow.arp_tha, s->port->mac));
+        ovs_assert(eth_addr_equals(flow.arp_tha, s->mac));
         ovs_assert(ipv6_addr_equals(&flow.nd_target, &flow.ipv6_src));
         ds_put_format(&ds, "ICMPv6 %d for ", ntohs(flow.tp_src));
         ipv6_format_addr(&flow.nd_target, &ds);
+        ds_put_format(&ds, "%s", flow.igmp_group_ip4 & htonl(ND_RSO_ROUTER)
+                                 ? ", a router" : "");
     }
     puts(ds_cstr(&ds));
     ds_destroy(&ds);
@@ -152,8 +158,13 @@ do_line(struct scene *s, const char *line)
     } else if (!strcmp(command, "unplug")) {
         topology_clear_uplinks(s->nve);
     } else if (!strcmp(command, "start")) {
+        s->mac = s->port->mac;
         s->announcement = announcer_start(s->announcer, s->port, s->nve, arg,
                                           s, s->now);
+    } else if (!strcmp(command, "gateway")) {
+        s->mac = s->gw->config->mac;
+        s->announcement = announcer_start_gateway(s->announcer, s->gw, arg,
+                                                  s->now);
     } else if (!strcmp(command, "stop")) {
         stop(s);
     } else if (!strcmp(command, "run")) {
@@ -169,6 +180,12 @@ int
 test_announcer(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
 {
     struct in6_addr ips[] = { test_ip("10.0.0.1"), test_ip("fd00::1") };
+    struct gateway_prefix prefixes[] = { { test_ip("10.0.0.254"), 120 },
+                                         { test_ip("fd00::fe"), 64 } };
+    const struct gateway_config config = {
+        .mac = ETH_ADDR_C(0a,00,00,00,01,fe),
+        .ips = prefixes, .n_ips = ARRAY_SIZE(prefixes),
+    };
     struct scene s = { .now = 0 };
     char line[128];
 
@@ -179,10 +196,14 @@ test_announcer(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
                                topology_add_vn(&s.t, "blue", 2));
     s.port->mac = (struct eth_addr) ETH_ADDR_C(0a,00,00,00,00,01);
     topology_set_ips(s.port, xmemdup(ips, sizeof ips), ARRAY_SIZE(ips));
+    s.gw = gateway_add("gw", 4, s.port->vn, s.nve);
+    s.gw->config = &config;
     while (fgets(line, sizeof line, stdin)) {
         do_line(&s, line);
     }
     announcer_destroy(s.announcer);
+    gateway_unlink(s.gw);
+    gateway_free(s.gw);
     topology_uninit(&s.t);
     return EXIT_SUCCESS;
 }
