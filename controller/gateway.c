@@ -226,22 +226,31 @@ gateway_is_exit(const struct gateway *gw)
     return gw->config->n_next_hops || topology_find_uplink(gw->nve, gw->vn);
 }
 
-const struct gateway *
-gateway_find_snat(const struct gateway *gw, const struct in6_addr ips[],
-                  size_t n)
+/* Returns any gateway of 'vn', or null.  All have the same addresses. */
+static const struct gateway *
+any_gateway(const struct vn *vn)
 {
-    const struct gateway *inner;
+    return (ovs_list_is_empty(&vn->gateways) ? NULL
+            : CONTAINER_OF(ovs_list_front(&vn->gateways), struct gateway,
+                           vn_node));
+}
 
-    LIST_FOR_EACH (inner, nve_node, &gw->nve->gateways) {
-        struct gateway *other;
+const struct gateway *
+gateway_find_by_mac(const struct vn *vn, struct eth_addr mac)
+{
+    const struct gateway *gw = any_gateway(vn);
 
-        if (ipv6_addr_is_set(&inner->snat)
-            && (inner == gw || gateway_reaches(inner, gw->vn, &other))) {
-            for (size_t i = 0; i < n; i++) {
-                if (ipv6_addr_equals(&inner->snat, &ips[i])) {
-                    return inner;
-                }
-            }
+    return gw && eth_addr_equals(gw->config->mac, mac) ? gw : NULL;
+}
+
+const struct gateway *
+gateway_find_by_ip(const struct vn *vn, const struct in6_addr *ip)
+{
+    const struct gateway *gw = any_gateway(vn);
+
+    for (size_t i = 0; gw && i < gw->config->n_ips; i++) {
+        if (ipv6_addr_equals(&gw->config->ips[i].ip, ip)) {
+            return gw;
         }
     }
     return NULL;

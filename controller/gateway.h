@@ -161,12 +161,11 @@ bool gateway_reaches(const struct gateway *gw, const struct vn *,
  * or its NVE has an uplink into its VN. */
 bool gateway_is_exit(const struct gateway *gw);
 
-/* Returns the gateway at the NVE of 'gw' that routes to 'gw' and translates to
- * one of 'ips', or null; 'gw' itself may be it.  Who sends to that address by
- * 'gw' wants the connections that it has translated. */
-const struct gateway *gateway_find_snat(const struct gateway *gw,
-                                        const struct in6_addr ips[],
-                                        size_t n);
+/* Returns a gateway of 'vn' that has address 'mac' or 'ip', or null.  As all
+ * gateways of a VN have the same, these look at one of them. */
+const struct gateway *gateway_find_by_mac(const struct vn *, struct eth_addr);
+const struct gateway *gateway_find_by_ip(const struct vn *,
+                                         const struct in6_addr *ip);
 
 /* Returns true if 'gw' has the router 'ip' as next hop. */
 bool gateway_has_next_hop(const struct gateway *gw, const struct in6_addr *ip);

@@ -573,32 +573,27 @@ nva_gateways_destroy(struct nva *nva)
 /* Returns what of the addresses of a port of 'vn' is that of a gateway, for
  * the caller to free, or null. */
 char *
-nva_gateway_find_duplicate(const struct vn *vn, struct eth_addr mac,
-                           const struct in6_addr ips[], size_t n)
+nva_gateway_find_duplicate(const struct nva *nva, const struct vn *vn,
+                           struct eth_addr mac, const struct in6_addr ips[],
+                           size_t n)
 {
     const struct gateway *gw;
 
-    LIST_FOR_EACH (gw, vn_node, &vn->gateways) {
-        const struct gateway *inner = gateway_find_snat(gw, ips, n);
-
-        if (inner) {
+    for (size_t i = 0; i < n; i++) {
+        gw = nva_nat_find(nva, vn, &ips[i]);
+        if (gw) {
             return xasprintf("ips: gateway %s translates to one of the "
-                             "addresses", inner->name);
+                             "addresses", gw->name);
         }
-        if (eth_addr_equals(gw->config->mac, mac)) {
-            return xasprintf("mac: it is already that of gateway %s",
+        gw = gateway_find_by_ip(vn, &ips[i]);
+        if (gw) {
+            return xasprintf("ips: an address is already that of gateway %s",
                              gw->name);
         }
-        for (size_t i = 0; i < n; i++) {
-            for (size_t j = 0; j < gw->config->n_ips; j++) {
-                if (ipv6_addr_equals(&gw->config->ips[j].ip, &ips[i])) {
-                    return xasprintf("ips: an address is already that of "
-                                     "gateway %s", gw->name);
-                }
-            }
-        }
     }
-    return NULL;
+    gw = gateway_find_by_mac(vn, mac);
+    return (gw ? xasprintf("mac: it is already that of gateway %s", gw->name)
+            : NULL);
 }
 
 /* What they say. */

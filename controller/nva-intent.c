@@ -605,7 +605,8 @@ on_port(const struct db_port *row, void *nva_)
         error = xasprintf("ips: an address is already that of port %s",
                           duplicate->name);
     } else if (!error && vn) {
-        error = nva_gateway_find_duplicate(vn, mac, ips, row->n_ips);
+        error = nva_gateway_find_duplicate(nva, vn, mac, ips,
+                                           row->n_ips);
     }
     if (error || !vn) {
         if (port) {

@@ -42,19 +42,25 @@ static char *
 find_owner(const struct vn *vn, const struct in6_addr *ip)
 {
     const struct port *port = topology_find_port_by_ip(vn, ip, NULL);
-    const struct gateway *gw;
+    const struct gateway *gw = gateway_find_by_ip(vn, ip);
 
-    if (port) {
-        return xasprintf("port %s", port->name);
-    }
-    LIST_FOR_EACH (gw, vn_node, &vn->gateways) {
-        for (size_t i = 0; i < gw->config->n_ips; i++) {
-            if (ipv6_addr_equals(&gw->config->ips[i].ip, ip)) {
-                return xasprintf("gateway %s", gw->name);
-            }
-        }
-    }
-    return NULL;
+    return (port ? xasprintf("port %s", port->name)
+            : gw ? xasprintf("gateway %s", gw->name) : NULL);
+}
+
+/* Returns the gateway that leads to 'vn' and translates to 'ip', or null.  Who
+ * sends to 'ip' there wants the connections that it has translated. */
+const struct gateway *
+nva_nat_find(const struct nva *nva, const struct vn *vn,
+             const struct in6_addr *ip)
+{
+    const struct gateway *gw;
+    char s[INET6_ADDRSTRLEN];
+
+    ipv6_string_mapped(s, ip);
+    gw = shash_find_data(&nva->snats, s);
+    return (gw && (gw->vn == vn || gateway_names(gw->config, vn)) ? gw
+            : NULL);
 }
 
 /* Returns that one of 'config', of a gateway of 'vn', is the address to which
@@ -64,12 +70,12 @@ check_ips(const struct nva *nva, const struct gateway_config *config,
           const struct vn *vn)
 {
     for (size_t i = 0; i < config->n_ips; i++) {
-        const struct gateway *inner;
+        const struct in6_addr *ip = &config->ips[i].ip;
+        const struct gateway *inner = nva_nat_find(nva, vn, ip);
         char s[INET6_ADDRSTRLEN];
 
-        ipv6_string_mapped(s, &config->ips[i].ip);
-        inner = shash_find_data(&nva->snats, s);
-        if (inner && gateway_names(inner->config, vn)) {
+        if (inner) {
+            ipv6_string_mapped(s, ip);
             return xasprintf("ips: gateway %s translates to %s", inner->name,
                              s);
         }

@@ -266,6 +266,8 @@ void nva_evacuations_destroy(struct nva *);
 char *nva_nat_parse(const struct smap *options, struct gateway_config *config);
 char *nva_nat_check(const struct nva *, const struct gateway_config *config,
                     const struct vn *, const struct gateway *gw);
+const struct gateway *nva_nat_find(const struct nva *, const struct vn *,
+                                   const struct in6_addr *ip);
 void nva_nat_set(struct nva *, struct gateway *, const struct in6_addr *);
 
 /* nva-gateway.c */
@@ -273,7 +275,8 @@ void nva_gateway_row(struct nva *, const struct db_gateway *);
 void nva_gateway_row_deleted(struct nva *, const struct uuid *);
 void nva_gateways_changed(struct nva *);
 void nva_gateways_nve_gone(struct nva *, const struct nve *);
-char *nva_gateway_find_duplicate(const struct vn *, struct eth_addr mac,
+char *nva_gateway_find_duplicate(const struct nva *, const struct vn *,
+                                 struct eth_addr mac,
                                  const struct in6_addr ips[], size_t n);
 void nva_gateway_ttl(struct session *, const struct ofputil_packet_in *);
 void nva_gateway_write(struct nva *, const struct gateway *);
