@@ -77,6 +77,7 @@ controller_libnva_a_SOURCES = \
 	controller/nva-probe.c \
 	controller/nva-session.c \
 	controller/nva-takeover.c \
+	controller/nva-unrouted.c \
 	controller/nva-uplink.c \
 	controller/nva-watch.c \
 	controller/nva.c \

@@ -26,7 +26,8 @@ static const struct table tables[] = {
 };
 
 /* What a packet brings along, or a table adds to it without a register. */
-static const char *const given[] = { "in_port", "tun_id", "nd_mac" };
+static const char *const given[] = { "in_port", "tun_id", "nd_mac",
+                                    "mac_in" };
 
 struct eth_addr
 flow_nva_mac(void)

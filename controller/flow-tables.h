@@ -45,7 +45,7 @@
     FLOW_TABLE(40, GATEWAY, "gateway", "in_port,origin,metadata",           \
                "place,encap",                                               \
                "To the gateway that serves a port")                         \
-    FLOW_TABLE(41, ROUTER, "router", "origin,metadata", "",                 \
+    FLOW_TABLE(41, ROUTER, "router", "origin,metadata", "vn_in,mac_in",     \
                "What is for a gateway itself; count hops; limit the rate")  \
     FLOW_TABLE(42, POLICY_OUT, "policy-out", "metadata", "",                \
                "Where what leaves a virtual network may go")                \
@@ -91,13 +91,14 @@
                "Find what is too big for the underlay of another NVE")      \
     FLOW_TABLE(77, OWN_MTU, "own-mtu", "too_big", "mtu,too_big",            \
                "Find what is too big for the underlay of this NVE")         \
-    FLOW_TABLE(78, TOO_BIG, "too-big", "in_port,too_big", "",               \
-               "Tell a VM that its packet is too big")
+    FLOW_TABLE(78, TOO_BIG, "too-big", "in_port,too_big,vn_in,mac_in", "",  \
+               "Tell who sent a packet that it is too big")
 
 /* Register, C name, name in documents, contents. */
 #define FLOW_REGS                                                           \
     FLOW_REG(1,  ND_FLAGS,  "nd_flags",  "flags of the answer")             \
     FLOW_REG(2,  ND_OPTION, "nd_option", "option type of the answer")       \
+    FLOW_REG(8,  VN_IN,     "vn_in",     "VNI before a gateway routed it")  \
     FLOW_REG(9,  CHUNK,     "chunk",     "next part of a flood list")       \
     FLOW_REG(10, ORIGIN,    "origin",                                       \
              "0 from a VM, 1 from a tunnel, 2 from an uplink, 3 routed")    \
@@ -108,7 +109,9 @@
     FLOW_REG(14, MTU,       "mtu",       "longest IP packet that fits")     \
     FLOW_REG(15, TOO_BIG,   "too_big",   "1 if it is longer")
 
-/* xreg3 (reg6 and reg7) is not in the list above, for it is 64 bits wide. */
+/* xreg3 (reg6 and reg7) is not in the list above, for it is 64 bits wide; nor
+ * is xreg2 (reg4 and reg5), where the MAC address is kept from which a gateway
+ * got a packet. */
 #define FLOW_XREG_ND_MAC "xreg3"
 
 enum flow_table {

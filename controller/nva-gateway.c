@@ -12,13 +12,8 @@
 #include "flow-tables.h"
 #include "gateway.h"
 #include "hash.h"
-#include "icmp-error.h"
 #include "openvswitch/dynamic-string.h"
-#include "openvswitch/ofp-packet.h"
-#include "openvswitch/ofpbuf.h"
 #include "openvswitch/vlog.h"
-#include "packet-out.h"
-#include "pipeline.h"
 #include "util.h"
 
 VLOG_DEFINE_THIS_MODULE(nva_gateway);
@@ -594,58 +589,4 @@ nva_gateway_find_duplicate(const struct nva *nva, const struct vn *vn,
     gw = gateway_find_by_mac(vn, mac);
     return (gw ? xasprintf("mac: it is already that of gateway %s", gw->name)
             : NULL);
-}
-
-/* What they say. */
-
-/* Returns the gateway at the NVE of 's' for which the flow is that sent us
- * 'pin', or null if it has gone meanwhile. */
-static struct gateway *
-find_gateway(const struct session *s, const struct ofputil_packet_in *pin)
-{
-    struct gateway *gw;
-
-    LIST_FOR_EACH (gw, nve_node, &s->nve->gateways) {
-        if (gw->id == cookie_id(ntohll(pin->cookie))) {
-            return gw;
-        }
-    }
-    return NULL;
-}
-
-/* A packet that had no hops left came to a gateway (RFC 1812 section
- * 4.3.3.4, RFC 4443 section 3.3). */
-void
-nva_gateway_ttl(struct session *s, const struct ofputil_packet_in *pin)
-{
-    const struct gateway *gw = find_gateway(s, pin);
-    struct icmp_error error = { .cause = ICMP_ERROR_TTL };
-    struct ds actions = DS_EMPTY_INITIALIZER;
-    struct ofpbuf frame;
-
-    if (!gw) {
-        return;
-    }
-    error.mac = gw->config->mac;
-    for (size_t i = 0; i < gw->config->n_ips; i++) {
-        const struct in6_addr *ip = &gw->config->ips[i].ip;
-
-        if (!topology_is_ipv4(ip)) {
-            if (ipv6_is_zero(&error.ip6)
-                || IN6_IS_ADDR_LINKLOCAL(&error.ip6)) {
-                error.ip6 = *ip;
-            }
-        } else if (!error.ip4) {
-            error.ip4 = in6_addr_get_mapped_ipv4(ip);
-        }
-    }
-    ofpbuf_init(&frame, 0);
-    if (!icmp_error_put(&frame, pin->packet, pin->packet_len, &error)) {
-        pipeline_put_routed(&actions, gw);
-        ofconn_send(s->of_peer->ofconn,
-                    packet_out_encode(frame.data, frame.size, OFPP_CONTROLLER,
-                                      ds_cstr(&actions)));
-    }
-    ofpbuf_uninit(&frame);
-    ds_destroy(&actions);
 }

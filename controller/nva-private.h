@@ -13,6 +13,7 @@
  * nva-history.c (moves that have ended), nva-late.c (packets that come after
  * them), nva-evacuate.c (moves of all ports of an NVE), nva-probe.c (where
  * VMs on the move are), nva-nat.c (external addresses of gateways),
+ * nva-unrouted.c (packets that gateways do not send on),
  * nva-uplink.c (physical networks), nva-ctl.c (commands of ovs-appctl).  For
  * them only. */
 
@@ -278,7 +279,6 @@ void nva_gateways_nve_gone(struct nva *, const struct nve *);
 char *nva_gateway_find_duplicate(const struct nva *, const struct vn *,
                                  struct eth_addr mac,
                                  const struct in6_addr ips[], size_t n);
-void nva_gateway_ttl(struct session *, const struct ofputil_packet_in *);
 void nva_gateway_write(struct nva *, const struct gateway *);
 void nva_gateways_run(struct nva *);
 void nva_gateways_destroy(struct nva *);
@@ -347,6 +347,10 @@ void nva_probe_update(struct mig *, const struct move *);
 void nva_probe_answered(struct nva *, struct nve *, uint64_t cookie);
 unsigned int nva_probe_count(const struct mig *);
 char *nva_probe_get_error(const struct port *);
+
+/* nva-unrouted.c */
+void nva_unrouted_packet_in(struct session *,
+                            const struct ofputil_packet_in *);
 
 /* nva-uplink.c */
 extern const struct announcer_class nva_announcer_class;

@@ -330,8 +330,8 @@ of_packet_in(struct ofconn *oc OVS_UNUSED, const struct ofputil_packet_in *pin,
         nva_announce_seen(s->nva, s->nve, ntohll(pin->cookie));
         nva_takeover_seen(s, ntohll(pin->cookie));
         break;
-    case PIPELINE_PUNT_TTL:
-        nva_gateway_ttl(s, pin);
+    case PIPELINE_PUNT_UNROUTED:
+        nva_unrouted_packet_in(s, pin);
         break;
     case PIPELINE_PUNT_MEMBERSHIP:
         nva_mcast_packet_in(s->nva, s->nve, pin);

@@ -7,6 +7,7 @@
 
 #include "cookie.h"
 #include "gateway.h"
+#include "icmp-error.h"
 #include "openvswitch/dynamic-string.h"
 #include "packets.h"
 #include "util.h"
@@ -97,6 +98,8 @@ pipeline_add_way_out__(struct flow_list *fl, const struct port *port,
                       ds_cstr(&m), "set_field:%d->"REG_PLACE",%s,"
                       "resubmit(,%d)", FLOW_PLACE_REMOTE, ds_cstr(&a),
                       FLOW_TABLE_OUTPUT);
+        pipeline_add_mtu_way_out__(fl, port, here, ofport,
+                                   topology_tunnel_address(here, gw->nve));
     }
     ds_destroy(&m);
     ds_destroy(&a);
@@ -134,7 +137,8 @@ add(struct builder *b, enum flow_table table, int priority, const char *match,
 /* What is for the gateway's own addresses is not routed, nor is what has an
  * address that is valid on its link only (RFC 4291 section 2.5.6, RFC 3927
  * section 2.7) or is that of no host (RFC 1812 section 5.3.7); what it answers
- * is in pipeline_gateway_self().  The rest loses a hop and goes on. */
+ * is in pipeline_gateway_self().  The rest loses a hop and goes on; where it
+ * came from is kept for those that have to be told that it got nowhere. */
 static void
 add_router(struct builder *b)
 {
@@ -167,8 +171,9 @@ add_router(struct builder *b)
     }
     for (size_t i = 0; i < ARRAY_SIZE(families); i++) {
         add(b, FLOW_TABLE_ROUTER, FLOW_PRIO_LOW, families[i],
-            "%s"CLEAR_IN_PORT",dec_ttl,resubmit(,%d)", ds_cstr(&a),
-            FLOW_TABLE_POLICY_OUT);
+            "%s"CLEAR_IN_PORT",dec_ttl,set_field:%"PRIu32"->"REG_VN_IN
+            ",move:NXM_OF_ETH_SRC[]->"PIPELINE_MAC_IN",resubmit(,%d)",
+            ds_cstr(&a), b->gw->vn->vni, FLOW_TABLE_POLICY_OUT);
     }
     ds_destroy(&a);
 }
@@ -399,20 +404,30 @@ pipeline_put_routed(struct ds *s, const struct gateway *gw)
                   FLOW_TABLE_OUTPUT);
 }
 
+void
+pipeline_put_unrouted__(struct ds *s, const struct flow_list *fl, int cause)
+{
+    ds_put_format(s, "controller(max_len=%d,userdata=%02x.%02x,"
+                  "meter_id=%"PRIu32")", ICMP_ERROR_MAX_FRAME,
+                  PIPELINE_PUNT_UNROUTED, cause, fl->meter.id);
+}
+
 /* RFC 1812 section 5.3.1: a packet that has no hops left is not sent on, and
  * its sender is told. */
 static void
 add_exceeded(struct builder *b, const char *family)
 {
     struct ds m = DS_EMPTY_INITIALIZER;
+    struct ds a = DS_EMPTY_INITIALIZER;
 
+    fmt(&a, "set_field:%"PRIu32"->"REG_VN_IN",", b->gw->vn->vni);
+    pipeline_put_unrouted__(&a, b->fl, ICMP_ERROR_TTL);
     for (int ttl = 0; ttl <= 1; ttl++) {
         add(b, FLOW_TABLE_ROUTER, FLOW_PRIO_ALLOW,
-            fmt(&m, "%s,nw_ttl=%d", family, ttl),
-            "controller(max_len=1500,userdata=%02x,meter_id=%"PRIu32")",
-            PIPELINE_PUNT_TTL, b->fl->meter.id);
+            fmt(&m, "%s,nw_ttl=%d", family, ttl), "%s", ds_cstr(&a));
     }
     ds_destroy(&m);
+    ds_destroy(&a);
 }
 
 /* What came with a tag must go back with it. */
@@ -484,6 +499,7 @@ pipeline_gateway_self(const struct gateway *gw)
         }
     }
     add_seen(&b);
+    pipeline_add_mtu_gateway__(b.fl, gw);
     return flow_list_finish(b.fl);
 }
 

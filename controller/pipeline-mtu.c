@@ -7,6 +7,7 @@
 
 #include "cookie.h"
 #include "flow.h"
+#include "gateway.h"
 #include "icmp-error.h"
 #include "openvswitch/dynamic-string.h"
 #include "packets.h"
@@ -16,7 +17,8 @@
  *
  * An NVE that knows its underlay's MTU compares each packet with the MTU that
  * is left of that of the NVE where it goes, if known, and of its own.  One
- * that does not fit goes to the controller, which tells the VM. */
+ * that does not fit goes to the controller, which tells the VM.  So does what
+ * a gateway has routed, and who sent it is told. */
 
 /* Bytes of the underlay's MTU that encapsulation takes: inner Ethernet header,
  * UDP, Geneve without options or VXLAN, and outer IP. */
@@ -108,6 +110,48 @@ pipeline_add_mtu_local__(struct flow_list *fl, const struct port *port,
                           protocols[i]),
                       "%scontroller(max_len=%d,userdata=%02x)", ds_cstr(&a),
                       ICMP_ERROR_MAX_FRAME, PIPELINE_PUNT_TOO_BIG);
+    }
+    ds_destroy(&m);
+    ds_destroy(&a);
+}
+
+void
+pipeline_add_mtu_way_out__(struct flow_list *fl, const struct port *port,
+                           const struct nve *here, ofp_port_t ofport, int ip)
+{
+    const struct gateway *gw = port->gateway;
+    struct ds m = DS_EMPTY_INITIALIZER;
+
+    if (here->underlay_mtu && gw->nve->underlay_mtu) {
+        add_check(fl, FLOW_TABLE_PATH_MTU, FLOW_PRIO_NORMAL,
+                  cookie_make(COOKIE_PORT, port->id),
+                  fmt(&m, "in_port=%"PRIu32",metadata=%"PRIu32
+                      ",dl_dst="ETH_ADDR_FMT, ofport, port->vn->vni,
+                      ETH_ADDR_ARGS(gw->config->mac)),
+                  gw->nve, !topology_is_ipv4(&gw->nve->ips[ip]),
+                  FLOW_TABLE_OWN_MTU);
+    }
+    ds_destroy(&m);
+}
+
+/* A packet that has been routed has the MAC address of another gateway as
+ * source; the answer is for the one it came from. */
+void
+pipeline_add_mtu_gateway__(struct flow_list *fl, const struct gateway *gw)
+{
+    static const char *const protocols[] = { "ip", "ipv6" };
+    struct ds m = DS_EMPTY_INITIALIZER;
+    struct ds a = DS_EMPTY_INITIALIZER;
+
+    pipeline_put_unrouted__(&a, fl, ICMP_ERROR_TOO_BIG);
+    for (size_t i = 0; (gw->nve->underlay_mtu
+                        && i < ARRAY_SIZE(protocols)); i++) {
+        flow_list_add(fl, FLOW_TABLE_TOO_BIG, FLOW_PRIO_NORMAL,
+                      cookie_make(COOKIE_GATEWAY_SELF, gw->id),
+                      fmt(&m, REG_TOO_BIG"=1,"REG_VN_IN"=%"PRIu32",%s",
+                          gw->vn->vni, protocols[i]),
+                      "move:"PIPELINE_MAC_IN"->NXM_OF_ETH_SRC[],%s",
+                      ds_cstr(&a));
     }
     ds_destroy(&m);
     ds_destroy(&a);

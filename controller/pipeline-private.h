@@ -19,6 +19,7 @@ struct gateway;
 #define R(N) R_(N)
 #define REG_ND_FLAGS    R(1)
 #define REG_ND_OPTION   R(2)
+#define REG_VN_IN       R(8)
 #define REG_CHUNK       R(9)
 #define REG_ORIGIN      R(10)
 #define REG_PLACE       R(11)
@@ -27,10 +28,13 @@ struct gateway;
 #define REG_MTU         R(14)
 #define REG_TOO_BIG     R(15)
 BUILD_ASSERT_DECL(FLOW_REG_ND_FLAGS == 1 && FLOW_REG_ND_OPTION == 2
-                  && FLOW_REG_CHUNK == 9 && FLOW_REG_ORIGIN == 10
-                  && FLOW_REG_PLACE == 11 && FLOW_REG_PORT == 12
-                  && FLOW_REG_ENCAP == 13 && FLOW_REG_MTU == 14
-                  && FLOW_REG_TOO_BIG == 15);
+                  && FLOW_REG_VN_IN == 8 && FLOW_REG_CHUNK == 9
+                  && FLOW_REG_ORIGIN == 10 && FLOW_REG_PLACE == 11
+                  && FLOW_REG_PORT == 12 && FLOW_REG_ENCAP == 13
+                  && FLOW_REG_MTU == 14 && FLOW_REG_TOO_BIG == 15);
+
+/* Where the MAC address is kept from which a gateway got a packet. */
+#define PIPELINE_MAC_IN "OXM_OF_PKT_REG2[0..47]"
 
 /* Formats into 's', replacing what was there, and returns the string. */
 const char *pipeline_fmt__(struct ds *s, const char *format, ...)
@@ -99,6 +103,20 @@ void pipeline_add_mtu_remote__(struct flow_list *, const struct port *,
                                const struct nve *there, int ip);
 void pipeline_add_mtu_local__(struct flow_list *, const struct port *,
                               const struct nve *here, ofp_port_t ofport);
+
+/* The same for gateways: for what 'port' at 'here' sends to the gateway that
+ * serves it, to whose address 'ip' it tunnels; and for what 'gw' has routed,
+ * with the meter that 'fl' has already. */
+void pipeline_add_mtu_way_out__(struct flow_list *, const struct port *,
+                                const struct nve *here, ofp_port_t ofport,
+                                int ip);
+void pipeline_add_mtu_gateway__(struct flow_list *, const struct gateway *gw);
+
+/* Appends actions that have the controller tell who sent a packet to a gateway
+ * that it is not sent on because of 'cause', an enum icmp_error_cause, within
+ * the meter of 'fl'.  REG_VN_IN says which gateway that is. */
+void pipeline_put_unrouted__(struct ds *, const struct flow_list *,
+                             int cause);
 
 /* Returns the table where what a VM sent goes into a tunnel from 'nve'. */
 static inline enum flow_table

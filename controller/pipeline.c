@@ -198,7 +198,7 @@ add_output(struct flow_list *fl, const struct nve *nve, uint64_t cookie)
     flow_list_add(fl, FLOW_TABLE_OUTPUT, FLOW_PRIO_NORMAL, cookie,
                   fmt(&m, REG_PLACE"=%d,"REG_ORIGIN"=%d", FLOW_PLACE_REMOTE,
                       FLOW_ROUTED),
-                  "resubmit(,%d)", FLOW_TABLE_TUNNEL);
+                  "resubmit(,%d)", pipeline_to_tunnel__(nve));
     flow_list_add(fl, FLOW_TABLE_OUTPUT, FLOW_PRIO_DEFAULT, cookie, "",
                   "drop");
     ds_destroy(&m);

@@ -33,8 +33,9 @@ enum pipeline_punt {
     PIPELINE_PUNT_SEEN = 7,         /* An uplink brought a frame for a VM. */
     PIPELINE_PUNT_MEMBERSHIP = 8,   /* A VM sent IGMP or MLD. */
     PIPELINE_PUNT_TOO_BIG = 9,      /* What a VM sent fits into no tunnel. */
-    PIPELINE_PUNT_TTL = 16,         /* A packet at a gateway has no hops
-                                     * left. */
+    PIPELINE_PUNT_UNROUTED = 16,    /* A gateway does not send on a packet;
+                                     * the second byte is why, an enum
+                                     * icmp_error_cause. */
     PIPELINE_PUNT_LATE = 20         /* A packet came for a VM that has left. */
 };
 

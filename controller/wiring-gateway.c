@@ -139,6 +139,7 @@ wiring_gateways_moved__(struct topology *t, const struct nve *nve)
     struct port *port;
 
     LIST_FOR_EACH (gw, nve_node, &nve->gateways) {
+        set_gateway(gw);
         HMAP_FOR_EACH (port, vn_node, &gw->vn->ports) {
             if (port->gateway == gw) {
                 wiring_way_out_changed(t, port);

@@ -77,6 +77,7 @@ TESTSUITE_AT = \
 	tests/system-gateway.at \
 	tests/system-gateway-move.at \
 	tests/system-takeover.at \
+	tests/system-gateway-icmp.at \
 	tests/system-guest.at \
 	tests/system-ila.at \
 	tests/system-kinds.at \

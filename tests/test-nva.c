@@ -162,6 +162,13 @@ print_gateways(struct topology *t, struct vn *vn, struct port *port)
     print_list("port-local elsewhere",
                pipeline_port_local(port, other, u16_to_ofp(10), NULL, -1,
                                    false));
+    nve->underlay_mtu = 1600;
+    other->underlay_mtu = 1500;
+    print_list("gateway-self with an MTU", pipeline_gateway_self(gw));
+    print_list("port-local elsewhere with an MTU",
+               pipeline_port_local(port, other, u16_to_ofp(10), NULL, -1,
+                                   false));
+    nve->underlay_mtu = other->underlay_mtu = 0;
     port->gateway = NULL;
     print_outside(t, gw, red_gw, &red_config);
     gateway_unlink(gw);

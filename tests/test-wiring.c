@@ -30,6 +30,7 @@
 #include "ofsync.h"
 #include "openvswitch/dynamic-string.h"
 #include "openvswitch/ofpbuf.h"
+#include "pipeline.h"
 #include "random.h"
 #include "sset.h"
 #include "topology.h"
@@ -420,6 +421,7 @@ step_nve(struct world *w, struct nve *nve)
         nve->vxlan_ofport = rnd(2) ? u16_to_ofp(2) : 0;
     } else {
         address_nve(w, nve);
+        nve->underlay_mtu = rnd(2) ? PIPELINE_UNDERLAY_MTU_MIN + rnd(2) : 0;
         wiring_nve_moved(&w->t, nve);
         LIST_FOR_EACH (part, nve_node, &nve->move_parts) {
             move_refresh(part->move);
