@@ -102,6 +102,7 @@ controller_libnva_a_SOURCES = \
 	controller/pipeline-mtu.c \
 	controller/pipeline-nat.c \
 	controller/pipeline-private.h \
+	controller/pipeline-refuse.c \
 	controller/pipeline-uplink.c \
 	controller/pipeline.c \
 	controller/pipeline.h \

@@ -69,6 +69,7 @@ struct gateway_config {
     struct in6_addr snat;       /* What it is to translate to; v4-mapped, or
                                  * all-zeros for nothing. */
     bool drain;                 /* It is to serve nobody. */
+    bool reject;                /* Who sends what is not routed is told. */
 };
 
 /* What a gateway is for the physical network that is one LAN with its VN, if

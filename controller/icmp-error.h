@@ -29,13 +29,15 @@ struct ofpbuf;
     ICMP_ERROR_CAUSE(PORT, "port-unreachable", 3, 3, 1, 4)                  \
     ICMP_ERROR_CAUSE(PROHIBITED, "prohibited", 3, 13, 1, 1)                 \
     ICMP_ERROR_CAUSE(TTL, "ttl-exceeded", 11, 0, 3, 0)                      \
-    ICMP_ERROR_CAUSE(TOO_BIG, "too-big", 3, 4, 2, 0)
+    ICMP_ERROR_CAUSE(TOO_BIG, "too-big", 3, 4, 2, 0)                        \
+    ICMP_ERROR_CAUSE(NETWORK, "network-unreachable", 3, 0, 1, 0)
 
 enum icmp_error_cause {
 #define ICMP_ERROR_CAUSE(NAME, STRING, TYPE4, CODE4, TYPE6, CODE6)          \
     ICMP_ERROR_##NAME,
     ICMP_ERROR_CAUSES
 #undef ICMP_ERROR_CAUSE
+    ICMP_ERROR_N_CAUSES
 };
 
 /* The longest frame of an answer, in bytes; of no packet is more quoted. */

@@ -178,14 +178,15 @@ parse_option(const struct smap *options, const char *key, int min, int def,
     return NULL;
 }
 
+/* The same for "true" or "false", the default. */
 static char *
-parse_drain(const struct smap *options, bool *drain)
+parse_bool(const struct smap *options, const char *key, bool *value)
 {
-    const char *s = smap_get_def(options, "drain", "false");
+    const char *s = smap_get_def(options, key, "false");
 
-    *drain = !strcmp(s, "true");
-    return (*drain || !strcmp(s, "false") ? NULL
-            : xasprintf("options:drain=%s is neither true nor false", s));
+    *value = !strcmp(s, "true");
+    return (*value || !strcmp(s, "false") ? NULL
+            : xasprintf("options:%s=%s is neither true nor false", key, s));
 }
 
 /* Returns what is wrong with 'row' whatever else there is, for the caller to
@@ -230,7 +231,10 @@ parse_row(const struct db_gateway *row, struct gateway_config *config)
         error = nva_nat_parse(row->options, config);
     }
     if (!error) {
-        error = parse_drain(row->options, &config->drain);
+        error = parse_bool(row->options, "drain", &config->drain);
+    }
+    if (!error) {
+        error = parse_bool(row->options, "reject", &config->reject);
     }
     return error;
 }

@@ -69,7 +69,8 @@ nva_unrouted_packet_in(struct session *s, const struct ofputil_packet_in *pin)
     struct ofpbuf frame;
     const char *error;
 
-    if (!gw || pin->userdata_len < 2) {
+    if (!gw || pin->userdata_len < 2
+        || pin->userdata[1] >= ICMP_ERROR_N_CAUSES) {
         return;
     }
     e.cause = pin->userdata[1];

@@ -178,8 +178,8 @@ add_router(struct builder *b)
     ds_destroy(&a);
 }
 
-/* The policy, by destination for what leaves the VN, by source for what enters
- * it. */
+/* What the policy allows, by destination for what leaves the VN, by source for
+ * what enters it.  The rest is in pipeline_add_refusals__(). */
 static void
 add_policy(struct builder *b, enum flow_table table, const char *field,
            enum flow_table next)
@@ -191,10 +191,12 @@ add_policy(struct builder *b, enum flow_table table, const char *field,
     for (size_t i = 0; i < b->gw->config->n_rules; i++) {
         const struct gateway_rule *rule = &b->gw->config->rules[i];
 
-        ds_clear(&m);
-        gateway_put_match(&m, &rule->prefix, field);
-        add(b, table, FLOW_PRIO_POLICY - i, ds_cstr(&m), "%s",
-            rule->allow ? ds_cstr(&a) : "drop");
+        if (rule->allow) {
+            ds_clear(&m);
+            gateway_put_match(&m, &rule->prefix, field);
+            add(b, table, FLOW_PRIO_POLICY - i, ds_cstr(&m), "%s",
+                ds_cstr(&a));
+        }
     }
     add(b, table, FLOW_PRIO_DEFAULT, "", "%s", ds_cstr(&a));
     ds_destroy(&m);
@@ -306,10 +308,6 @@ add_routes(struct builder *b)
     }
     free(others);
     free(routes.prefixes);
-
-    /* Nowhere to go, and nobody there; counted. */
-    add(b, FLOW_TABLE_ROUTE, FLOW_PRIO_DEFAULT, "", "drop");
-    add(b, FLOW_TABLE_HOST, FLOW_PRIO_DEFAULT, "", "drop");
 }
 
 /* Hosts in the physical network that is one LAN with the VN (A9) may send to
@@ -363,6 +361,9 @@ pipeline_gateway(const struct gateway *gw)
     add_policy(&b, FLOW_TABLE_POLICY_OUT, "dst", FLOW_TABLE_ROUTE);
     add_routes(&b);
     add_policy(&b, FLOW_TABLE_POLICY_IN, "src", FLOW_TABLE_HOST);
+    if (!gw->config->reject) {
+        pipeline_add_refusals__(b.fl, gw, b.cookie);
+    }
     return flow_list_finish(b.fl);
 }
 
@@ -500,6 +501,9 @@ pipeline_gateway_self(const struct gateway *gw)
     }
     add_seen(&b);
     pipeline_add_mtu_gateway__(b.fl, gw);
+    if (gw->config->reject) {
+        pipeline_add_refusals__(b.fl, gw, b.cookie);
+    }
     return flow_list_finish(b.fl);
 }
 

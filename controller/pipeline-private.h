@@ -112,6 +112,11 @@ void pipeline_add_mtu_way_out__(struct flow_list *, const struct port *,
                                 int ip);
 void pipeline_add_mtu_gateway__(struct flow_list *, const struct gateway *gw);
 
+/* Adds what 'gw' does with packets that it does not route, with the meter that
+ * 'fl' has already if it tells who sent them. */
+void pipeline_add_refusals__(struct flow_list *, const struct gateway *gw,
+                             uint64_t cookie);
+
 /* Appends actions that have the controller tell who sent a packet to a gateway
  * that it is not sent on because of 'cause', an enum icmp_error_cause, within
  * the meter of 'fl'.  REG_VN_IN says which gateway that is. */

@@ -33,6 +33,7 @@ create_config(const struct topology *t, const struct vn *own)
                                                              120 };
     config->rate = random_uint32() % 2;
     config->burst = 1;
+    config->reject = random_uint32() % 2;
     simap_init(&config->metrics);
     config->vns = xmalloc(hmap_count(&t->vns) * sizeof *config->vns);
     HMAP_FOR_EACH (vn, name_node, &t->vns) {

@@ -162,6 +162,10 @@ print_gateways(struct topology *t, struct vn *vn, struct port *port)
     print_list("port-local elsewhere",
                pipeline_port_local(port, other, u16_to_ofp(10), NULL, -1,
                                    false));
+    config.reject = true;
+    print_list("gateway that rejects", pipeline_gateway(gw));
+    print_list("gateway-self that rejects", pipeline_gateway_self(gw));
+    config.reject = false;
     nve->underlay_mtu = 1600;
     other->underlay_mtu = 1500;
     print_list("gateway-self with an MTU", pipeline_gateway_self(gw));
