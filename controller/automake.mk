@@ -4,6 +4,8 @@ noinst_LIBRARIES += controller/libnva.a
 controller_libnva_a_SOURCES = \
 	controller/announcer.c \
 	controller/announcer.h \
+	controller/bird.c \
+	controller/bird.h \
 	controller/clock.c \
 	controller/clock.h \
 	controller/cookie.c \
@@ -21,6 +23,8 @@ controller_libnva_a_SOURCES = \
 	controller/flow-tables.h \
 	controller/gateway.c \
 	controller/gateway.h \
+	controller/host-route.c \
+	controller/host-route.h \
 	controller/hvdb-plan.c \
 	controller/hvdb-plan.h \
 	controller/hvdb-schema.c \
@@ -75,6 +79,7 @@ controller_libnva_a_SOURCES = \
 	controller/nva-move.c \
 	controller/nva-private.h \
 	controller/nva-probe.c \
+	controller/nva-route.c \
 	controller/nva-session.c \
 	controller/nva-takeover.c \
 	controller/nva-unrouted.c \

@@ -70,6 +70,8 @@ struct gateway_config {
                                  * all-zeros for nothing. */
     bool drain;                 /* It is to serve nobody. */
     bool reject;                /* Who sends what is not routed is told. */
+    bool export;                /* The outside is told of ports that can be
+                                 * reached by it, see host-route.h. */
 };
 
 /* What a gateway is for the physical network that is one LAN with its VN, if

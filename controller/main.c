@@ -25,6 +25,8 @@ struct options {
     struct loop_tls_files tls;
     char *db;
     char *unixctl;
+    char *route_file;
+    char *bird;
 };
 
 static void
@@ -38,6 +40,10 @@ usage(void)
            "example ptcp:6640\n"
            "  --openflow-listen=TARGET  likewise their bridges, for example "
            "ptcp:6653\n"
+           "  --route-file=FILE         write host routes of VMs to FILE, for "
+           "BIRD\n"
+           "  --bird=SOCKET             tell BIRD of them by its control "
+           "socket\n"
            "  --unixctl=SOCKET          control socket\n"
            "  --enable-faults           for tests: the command nva/fault\n"
            "  -h, --help                this help\n"
@@ -49,6 +55,18 @@ usage(void)
     exit(EXIT_SUCCESS);
 }
 
+/* Returns the absolute name of 'file', as the daemon leaves its folder. */
+static char *
+get_file(const char *file, const char *option)
+{
+    char *name = file[0] ? abs_file_name(NULL, file) : NULL;
+
+    if (!name) {
+        ovs_fatal(0, "%s: give the name of a file", option);
+    }
+    return name;
+}
+
 static void
 parse_options(int argc, char *argv[], struct options *o)
 {
@@ -57,6 +75,8 @@ parse_options(int argc, char *argv[], struct options *o)
         OPT_OVSDB_LISTEN,
         OPT_OPENFLOW_LISTEN,
         OPT_ENABLE_FAULTS,
+        OPT_ROUTE_FILE,
+        OPT_BIRD,
         OPT_UNIXCTL,
         VLOG_OPTION_ENUMS,
         DAEMON_OPTION_ENUMS,
@@ -67,6 +87,8 @@ parse_options(int argc, char *argv[], struct options *o)
         {"ovsdb-listen", required_argument, NULL, OPT_OVSDB_LISTEN},
         {"openflow-listen", required_argument, NULL, OPT_OPENFLOW_LISTEN},
         {"enable-faults", no_argument, NULL, OPT_ENABLE_FAULTS},
+        {"route-file", required_argument, NULL, OPT_ROUTE_FILE},
+        {"bird", required_argument, NULL, OPT_BIRD},
         {"unixctl", required_argument, NULL, OPT_UNIXCTL},
         {"help", no_argument, NULL, 'h'},
         {"version", no_argument, NULL, 'V'},
@@ -92,6 +114,14 @@ parse_options(int argc, char *argv[], struct options *o)
             break;
         case OPT_ENABLE_FAULTS:
             o->nva.enable_faults = true;
+            break;
+        case OPT_ROUTE_FILE:
+            free(o->route_file);
+            o->route_file = get_file(optarg, "--route-file");
+            break;
+        case OPT_BIRD:
+            free(o->bird);
+            o->bird = get_file(optarg, "--bird");
             break;
         case OPT_UNIXCTL:
             o->unixctl = optarg;
@@ -134,6 +164,11 @@ parse_options(int argc, char *argv[], struct options *o)
         ovs_fatal(0, "unexpected argument \"%s\"; see \"%s --help\"",
                   argv[optind], program_name);
     }
+    if (o->bird && !o->route_file) {
+        ovs_fatal(0, "--bird needs --route-file, which BIRD has to include");
+    }
+    o->nva.route_file = o->route_file;
+    o->nva.bird = o->bird;
 }
 
 static void
@@ -199,6 +234,8 @@ main(int argc, char *argv[])
     nva_destroy(nva);
     unixctl_server_destroy(unixctl);
     free(o.db);
+    free(o.route_file);
+    free(o.bird);
     service_stop();
     return EXIT_SUCCESS;
 }

@@ -236,6 +236,9 @@ parse_row(const struct db_gateway *row, struct gateway_config *config)
     if (!error) {
         error = parse_bool(row->options, "reject", &config->reject);
     }
+    if (!error) {
+        error = parse_bool(row->options, "export", &config->export);
+    }
     return error;
 }
 
@@ -293,6 +296,7 @@ remove_gateway(struct nva *nva, struct row *row)
         refresh_moves(vn);
         gateway_free(gw);
         nva_gateways_changed(nva);
+        nva_routes_changed(nva);
     }
 }
 
@@ -502,6 +506,7 @@ update_row(struct nva *nva, struct row *row)
         nva_nat_set(nva, row->gw, &row->config->snat);
         wiring_gateway_changed(&nva->topology, row->gw);
         refresh_moves(vn);
+        nva_routes_changed(nva);
     }
     row->changed = false;
     free(error);

@@ -376,6 +376,7 @@ remove_port(struct nva *nva, struct port *port)
     nva_late_port_gone(port);
     wiring_port_removed(&nva->topology, port);
     topology_remove_port(&nva->topology, port);
+    nva_routes_changed(nva);
     if (nva->n_gateways_refused) {
         nva_gateways_changed(nva);
     }
@@ -557,6 +558,7 @@ update_port(struct nva *nva, struct port *port, const struct db_port *row,
         || port->security != row->port_security
         || !has_ips(port, ips, row->n_ips)) {
         topology_set_ips(port, ips, row->n_ips);
+        nva_routes_changed(nva);
         port->mac = mac;
         port->security = row->port_security;
         wiring_port_changed(&nva->topology, port);

@@ -128,6 +128,7 @@ nva_nat_set(struct nva *nva, struct gateway *gw, const struct in6_addr *ip)
         shash_find_and_delete(&nva->snats, s);
     }
     gateway_set_snat(gw, ip);
+    nva_routes_changed(nva);
     if (ipv6_addr_is_set(ip)) {
         ipv6_string_mapped(s, ip);
         shash_add_assert(&nva->snats, s, gw);

@@ -13,6 +13,7 @@
  * nva-history.c (moves that have ended), nva-late.c (packets that come after
  * them), nva-evacuate.c (moves of all ports of an NVE), nva-probe.c (where
  * VMs on the move are), nva-nat.c (external addresses of gateways),
+ * nva-route.c (host routes for a routing daemon),
  * nva-unrouted.c (packets that gateways do not send on),
  * nva-uplink.c (physical networks), nva-ctl.c (commands of ovs-appctl).  For
  * them only. */
@@ -166,6 +167,8 @@ struct nva {
     struct ovs_list failed;     /* Sessions whose NVE has failed. */
     int bfd_interval;           /* In ms; 0: nobody watches. */
     long long int bfd_hold_ms;
+
+    struct nva_routes *routes;  /* Null if nobody wants them. */
 
     struct ovs_list lates;      /* Contains "struct late"s by 'until'. */
     size_t n_exchanged;         /* Bytes to and from switches, but for packets,
@@ -347,6 +350,14 @@ void nva_probe_update(struct mig *, const struct move *);
 void nva_probe_answered(struct nva *, struct nve *, uint64_t cookie);
 unsigned int nva_probe_count(const struct mig *);
 char *nva_probe_get_error(const struct port *);
+
+/* nva-route.c */
+struct nva_routes *nva_routes_create(struct nva *, const char *file,
+                                     const char *bird);
+void nva_routes_destroy(struct nva_routes *);
+void nva_routes_changed(struct nva *);
+void nva_routes_run(struct nva *, long long int now);
+void nva_routes_wait(const struct nva *);
 
 /* nva-unrouted.c */
 void nva_unrouted_packet_in(struct session *,

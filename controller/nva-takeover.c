@@ -86,6 +86,7 @@ nva_takeover_assign(struct nva *nva, struct port *port)
         VLOG_DBG("%s: served by %s", port->name, gw ? gw->name : "no gateway");
         count_changed(nva, port->gateway);
         nva_takeover_serve(port, gw);
+        nva_routes_changed(nva);
         wiring_way_out_changed(&nva->topology, port);
         if (port->move) {
             move_refresh(port->move);

@@ -148,6 +148,7 @@ nva_create(const struct nva_config *config, struct nva **nvap)
     nva_mcast_create(nva);
     nva->db = db_create(config->db, &nva_db_class, nva);
     nva_ctl_register(nva);
+    nva->routes = nva_routes_create(nva, config->route_file, config->bird);
     if (config->enable_faults) {
         nva->faults = faults_create(disconnect, nva);
     }
@@ -207,6 +208,7 @@ nva_destroy(struct nva *nva)
     db_destroy(nva->db);
     loop_destroy(nva->loop);
     faults_destroy(nva->faults);
+    nva_routes_destroy(nva->routes);
     free(nva->openflow_target);
     free(nva->openflow_port);
     free(nva);
@@ -290,6 +292,7 @@ nva_run(struct nva *nva)
     run_nve_cfg(nva, now);
     nva_sessions_run(nva, now);
     nva_mcast_run(nva, now);
+    nva_routes_run(nva, now);
     trim_memory(nva);
 }
 
@@ -312,6 +315,7 @@ nva_wait(struct nva *nva)
     if (nva->evacuations_dirty || nva->gateways_dirty) {
         deadline = 0;
     }
+    nva_routes_wait(nva);
     deadline = MIN(deadline, prober_deadline(nva->prober));
     deadline = MIN(deadline, announcer_deadline(nva->announcer));
     deadline = MIN(deadline, nva_takeover_deadline(nva));

@@ -19,6 +19,8 @@ struct nva_config {
     const char *openflow_listen;
     const struct loop_tls_files *tls; /* Null for no TLS. */
     bool enable_faults;         /* For tests, see fault.h. */
+    const char *route_file;     /* For host routes, or null. */
+    const char *bird;           /* Control socket of BIRD, or null. */
 };
 
 /* Returns null on success, otherwise an error message that the caller must

@@ -78,6 +78,8 @@ TESTSUITE_AT = \
 	tests/system-gateway-move.at \
 	tests/system-takeover.at \
 	tests/system-gateway-icmp.at \
+	tests/system-route.at \
+	tests/route.at \
 	tests/system-guest.at \
 	tests/system-ila.at \
 	tests/system-kinds.at \
