@@ -732,6 +732,12 @@ hvdb_get_interfaces(const struct hvdb *hvdb)
     return &hvdb->view.interfaces;
 }
 
+const struct hvdb_interface *
+hvdb_find_interface(const struct hvdb *hvdb, const char *name)
+{
+    return hvdb_view_find_interface(&hvdb->view, name);
+}
+
 const char *
 hvdb_get_name(const struct hvdb *hvdb)
 {

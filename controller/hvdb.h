@@ -168,6 +168,8 @@ const char *hvdb_get_manager_target(const struct hvdb *);
 /* The interfaces of the integration bridge: 'struct hvdb_interface's by
  * name. */
 const struct hmap *hvdb_get_interfaces(const struct hvdb *);
+const struct hvdb_interface *hvdb_find_interface(const struct hvdb *,
+                                                 const char *name);
 
 /* Returns the name that identifies the session in logs.  Valid until
  * hvdb_process() is called. */

@@ -237,7 +237,7 @@ nva_guest_denied(struct session *s, const struct ofputil_packet_in *pin)
     struct port *port;
     struct ds claim = DS_EMPTY_INITIALIZER;
 
-    a = topology_find_ofport(&s->nva->topology, s->nve,
+    a = topology_find_ofport(s->nve,
                              pin->flow_metadata.flow.in_port.ofp_port);
     port = a ? topology_find_port(&s->nva->topology, a->port_name) : NULL;
     if (!port || pin->packet_len < ETH_HEADER_LEN) {

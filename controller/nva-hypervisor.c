@@ -20,15 +20,6 @@ VLOG_DEFINE_THIS_MODULE(hypervisor);
 
 /* What the database of a hypervisor says, and what it shall hold. */
 
-static void
-attach(struct session *s, const struct hvdb_interface *iface)
-{
-    struct nva *nva = s->nva;
-
-    topology_attach(&nva->topology, s->nve, iface->iface_id, iface->name,
-                    u16_to_ofp(iface->ofport));
-}
-
 static bool
 is_attachable(const struct hvdb_interface *iface)
 {
@@ -36,20 +27,39 @@ is_attachable(const struct hvdb_interface *iface)
             && iface->ofport > 0 && iface->ofport < ofp_to_u16(OFPP_MAX));
 }
 
-static void
-detach(struct session *s, const struct hvdb_interface *iface)
+/* Returns the attachment that 'iface' has been taken for, or null. */
+static struct attachment *
+find_attachment(const struct session *s, const struct hvdb_interface *iface)
 {
-    struct topology *t = &s->nva->topology;
     struct attachment *a;
 
     HMAP_FOR_EACH_WITH_HASH (a, iface_node, hash_string(iface->iface_id, 0),
-                             &t->attachments) {
+                             &s->nva->topology.attachments) {
         if (a->nve == s->nve && !strcmp(a->ifname, iface->name)
             && !strcmp(a->port_name, iface->iface_id)) {
-            topology_detach(t, a);
-            return;
+            return a;
         }
     }
+    return NULL;
+}
+
+static void
+detach(struct session *s, const struct hvdb_interface *iface)
+{
+    struct attachment *a = find_attachment(s, iface);
+
+    if (a) {
+        topology_detach(&s->nva->topology, a);
+    }
+}
+
+/* There may be an attachment from another connection to the hypervisor. */
+static void
+attach(struct session *s, const struct hvdb_interface *iface)
+{
+    detach(s, iface);
+    topology_attach(&s->nva->topology, s->nve, iface->iface_id, iface->name,
+                    u16_to_ofp(iface->ofport));
 }
 
 /* The interfaces of port 'name' have changed. */
@@ -257,6 +267,28 @@ rebind_all(struct session *s)
     }
 }
 
+/* Forgets interfaces that were there when the hypervisor was connected last,
+ * on another connection. */
+static void
+forget_stale(struct session *s)
+{
+    struct topology *t = &s->nva->topology;
+    struct attachment *a, *next;
+
+    HMAP_FOR_EACH_SAFE (a, next, nve_node, &s->nve->attachments) {
+        const struct hvdb_interface *iface
+            = hvdb_find_interface(s->db_peer->hvdb, a->ifname);
+
+        if (!is_attachable(iface) || strcmp(iface->iface_id, a->port_name)) {
+            char *name = xstrdup(a->port_name);
+
+            topology_detach(t, a);
+            attachments_changed(s->nva, name);
+            free(name);
+        }
+    }
+}
+
 static void
 session_synced(struct session *s)
 {
@@ -275,6 +307,7 @@ nva_hypervisor_digest(struct session *s)
     s->synced = false;
     s->known = true;
     nva_uplinks_run(s);
+    forget_stale(s);
     rebind_all(s);
     facts_changed(s);
     nva_watch_judge(s);

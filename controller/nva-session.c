@@ -549,10 +549,8 @@ nva_session_destroy(struct session *s)
 {
     struct attachment *a;
 
-    HMAP_FOR_EACH_SAFE (a, iface_node, &s->nva->topology.attachments) {
-        if (a->nve == s->nve) {
-            topology_detach(&s->nva->topology, a);
-        }
+    HMAP_FOR_EACH_SAFE (a, nve_node, &s->nve->attachments) {
+        topology_detach(&s->nva->topology, a);
     }
     stop(s);
     neighbors_nve_down(s->nva->neighbors, s->nve);

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "flow-list.h"
+#include "flow.h"
 #include "hash.h"
 #include "util.h"
 
@@ -66,6 +67,7 @@ topology_add_nve(struct topology *t, const char *name, uint64_t id)
     nve->id = id;
     nve->encap = ENCAP_GENEVE;
     hmap_init(&nve->members);
+    hmap_init(&nve->attachments);
     ovs_list_init(&nve->move_parts);
     ovs_list_init(&nve->uplinks);
     ovs_list_init(&nve->gateways);
@@ -80,11 +82,13 @@ topology_remove_nve(struct topology *t, struct nve *nve)
 {
     topology_clear_uplinks(nve);
     ovs_assert(hmap_is_empty(&nve->members)
+               && hmap_is_empty(&nve->attachments)
                && ovs_list_is_empty(&nve->move_parts)
                && ovs_list_is_empty(&nve->gateways));
     hmap_remove(&t->nves, &nve->name_node);
     hmap_remove(&t->nves_by_id, &nve->id_node);
     hmap_destroy(&nve->members);
+    hmap_destroy(&nve->attachments);
     free(nve->name);
     free(nve);
 }
@@ -378,6 +382,7 @@ topology_attach(struct topology *t, struct nve *nve, const char *port_name,
     a->nve = nve;
     a->ofport = ofport;
     hmap_insert(&t->attachments, &a->iface_node, hash_string(port_name, 0));
+    hmap_insert(&nve->attachments, &a->nve_node, hash_ofp_port(ofport));
     return a;
 }
 
@@ -385,6 +390,7 @@ void
 topology_detach(struct topology *t, struct attachment *a)
 {
     hmap_remove(&t->attachments, &a->iface_node);
+    hmap_remove(&a->nve->attachments, &a->nve_node);
     free(a->port_name);
     free(a->ifname);
     free(a);
@@ -423,13 +429,13 @@ topology_find_ignored(const struct topology *t, const char *port_name)
 }
 
 const struct attachment *
-topology_find_ofport(const struct topology *t, const struct nve *nve,
-                     ofp_port_t ofport)
+topology_find_ofport(const struct nve *nve, ofp_port_t ofport)
 {
     const struct attachment *a;
 
-    HMAP_FOR_EACH (a, iface_node, &t->attachments) {
-        if (a->nve == nve && a->ofport == ofport) {
+    HMAP_FOR_EACH_WITH_HASH (a, nve_node, hash_ofp_port(ofport),
+                             &nve->attachments) {
+        if (a->ofport == ofport) {
             return a;
         }
     }

@@ -53,6 +53,7 @@ struct nve {
     ofp_port_t vxlan_ofport;
 
     struct hmap members;        /* Contains "struct member"s by 'vn'. */
+    struct hmap attachments;    /* Contains "struct attachment"s. */
     struct ovs_list move_parts; /* Contains "struct move_part"s, move.h. */
     struct ovs_list uplinks;    /* Contains "struct uplink"s. */
     struct ovs_list gateways;   /* Contains "struct gateway"s, gateway.h. */
@@ -183,6 +184,7 @@ struct late {
  * need not exist (yet). */
 struct attachment {
     struct hmap_node iface_node; /* In topology's 'attachments', by name. */
+    struct hmap_node nve_node;   /* In the NVE's 'attachments', by 'ofport'. */
     char *port_name;
     char *ifname;
     struct nve *nve;
@@ -257,8 +259,7 @@ struct attachment *topology_find_any_attachment(const struct topology *,
                                                 const char *port_name);
 
 /* Returns the interface at 'nve' with OpenFlow port 'ofport', or null. */
-const struct attachment *topology_find_ofport(const struct topology *,
-                                              const struct nve *,
+const struct attachment *topology_find_ofport(const struct nve *,
                                               ofp_port_t ofport);
 
 /* Returns the entry of 'nve' in the port's 'lates', or null. */

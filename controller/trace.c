@@ -357,7 +357,7 @@ static void
 output_to_interface(struct trace *tr, ofp_port_t port)
 {
     const struct nve *nve = tr->visit->nve;
-    const struct attachment *a = topology_find_ofport(tr->topology, nve, port);
+    const struct attachment *a = topology_find_ofport(nve, port);
     const struct uplink *uplink;
 
     LIST_FOR_EACH (uplink, nve_node, &nve->uplinks) {
