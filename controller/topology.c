@@ -93,6 +93,15 @@ topology_remove_nve(struct topology *t, struct nve *nve)
     free(nve);
 }
 
+int
+topology_compare_nves(const void *a_, const void *b_)
+{
+    const struct nve *const *a = a_;
+    const struct nve *const *b = b_;
+
+    return strcmp((*a)->name, (*b)->name);
+}
+
 struct nve *
 topology_find_nve(const struct topology *t, const char *name)
 {

@@ -213,6 +213,9 @@ void topology_remove_nve(struct topology *, struct nve *);
 struct nve *topology_find_nve(const struct topology *, const char *name);
 struct nve *topology_find_nve_by_id(const struct topology *, uint64_t id);
 
+/* For qsort() of "struct nve *"s, by name. */
+int topology_compare_nves(const void *, const void *);
+
 struct vn *topology_add_vn(struct topology *, const char *name, uint64_t id);
 void topology_remove_vn(struct topology *, struct vn *);
 struct vn *topology_find_vn(const struct topology *, const char *name);

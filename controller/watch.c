@@ -72,15 +72,6 @@ want(struct plan *p, struct nve *a, struct nve *b)
 }
 
 static int
-compare_nves(const void *a_, const void *b_)
-{
-    const struct nve *const *a = a_;
-    const struct nve *const *b = b_;
-
-    return strcmp((*a)->name, (*b)->name);
-}
-
-static int
 compare_vns(const void *a_, const void *b_)
 {
     const struct vn *const *a = a_;
@@ -100,7 +91,7 @@ plan_ring(struct plan *p, const struct vn *vn)
     LIST_FOR_EACH (gw, vn_node, &vn->gateways) {
         nves[i++] = gw->nve;
     }
-    qsort(nves, n, sizeof *nves, compare_nves);
+    qsort(nves, n, sizeof *nves, topology_compare_nves);
     for (i = 0; i < n - (n == 2); i++) {
         want(p, nves[i], nves[(i + 1) % n]);
     }

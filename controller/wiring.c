@@ -184,15 +184,6 @@ wiring_flood_local_changed(struct topology *t, struct nve *nve,
                       wiring_flood_local_list(t, nve, vn, NULL, false));
 }
 
-static int
-compare_nves(const void *a_, const void *b_)
-{
-    const struct nve *const *a = a_;
-    const struct nve *const *b = b_;
-
-    return strcmp((*a)->name, (*b)->name);
-}
-
 /* Returns which address families 'nve' has, as an index of vn->flood. */
 static int
 families(const struct nve *nve)
@@ -221,7 +212,7 @@ flood_remote_list(struct vn *vn, const struct nve *nve)
         HMAP_FOR_EACH (m, vn_node, &vn->members) {
             nves[n++] = m->nve;
         }
-        qsort(nves, n, sizeof *nves, compare_nves);
+        qsort(nves, n, sizeof *nves, topology_compare_nves);
         *list = pipeline_flood_remote(vn, nve, nves, n);
         free(nves);
     }
@@ -363,7 +354,8 @@ group_remote_list(struct mcast_group *g, const struct nve *nve)
 
         for_each_member(g, add_group_nves, &lists);
         if (lists.n_nves) {
-            qsort(lists.nves, lists.n_nves, sizeof *lists.nves, compare_nves);
+            qsort(lists.nves, lists.n_nves, sizeof *lists.nves,
+                  topology_compare_nves);
         }
         for (size_t i = 0; i < lists.n_nves; i++) {
             if (!i || lists.nves[i] != lists.nves[n - 1]) {
