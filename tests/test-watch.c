@@ -117,7 +117,8 @@ run_command(struct topology *t, char *line)
                                               hmap_count(&t->ports) + 100,
                                               topology_find_vn(t, arg));
 
-        topology_add_presence(t, topology_find_nve(t, rest), port);
+        port->place.nve = topology_find_nve(t, rest);
+        topology_add_presence(t, port->place.nve, port);
         free(name);
     } else if (!strcmp(cmd, "plan")) {
         plan(t, !arg);
@@ -131,6 +132,25 @@ run_command(struct topology *t, char *line)
     } else {
         ovs_fatal(0, "%s: no such command", cmd);
     }
+}
+
+static void
+remove_all(struct topology *t)
+{
+    struct gateway *gw;
+    struct port *port;
+    struct vn *vn;
+
+    HMAP_FOR_EACH (vn, name_node, &t->vns) {
+        LIST_FOR_EACH_SAFE (gw, vn_node, &vn->gateways) {
+            toggle_gateway(vn, gw->nve);
+        }
+    }
+    HMAP_FOR_EACH (port, name_node, &t->ports) {
+        topology_remove_presence(t, port->place.nve, port);
+    }
+    watch_plan(t, true, on_changed, NULL);
+    topology_uninit(t);
 }
 
 int
@@ -150,5 +170,6 @@ test_watch(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
         printf("### %s\n", line);
         run_command(&t, line);
     }
+    remove_all(&t);
     return 0;
 }
