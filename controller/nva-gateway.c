@@ -292,6 +292,7 @@ remove_gateway(struct nva *nva, struct row *row)
             }
         }
         row->gw = NULL;
+        vn->gateways_changed = true;
         wiring_gateway_removed(&nva->topology, gw);
         refresh_moves(vn);
         gateway_free(gw);
@@ -481,7 +482,7 @@ nva_gateway_write(struct nva *nva, const struct gateway *gw)
     free(error);
 }
 
-/* Makes of 'row' what it says. */
+/* Makes of 'row', which has changed or is no gateway so far, what it says. */
 static void
 update_row(struct nva *nva, struct row *row)
 {
@@ -493,7 +494,7 @@ update_row(struct nva *nva, struct row *row)
         remove_gateway(nva, row);
         nva->n_gateways_refused++;
         write_status(nva, row, error);
-    } else if (row->changed || !row->gw) {
+    } else {
         if (!row->gw) {
             row->gw = gateway_add(row->name, row->id, vn, nve);
             row->gw->config = row->config;
@@ -503,6 +504,7 @@ update_row(struct nva *nva, struct row *row)
             }
             row->spoke = row->failed = false;
         }
+        vn->gateways_changed = true;
         nva_nat_set(nva, row->gw, &row->config->snat);
         wiring_gateway_changed(&nva->topology, row->gw);
         refresh_moves(vn);
@@ -513,8 +515,7 @@ update_row(struct nva *nva, struct row *row)
 }
 
 /* Those that are gateways come first, so that a new one does not take from
- * them what they have; of them, those that have changed, for the same
- * reason. */
+ * them what they have. */
 static int
 compare_rows(const void *a_, const void *b_)
 {
@@ -522,29 +523,31 @@ compare_rows(const void *a_, const void *b_)
     const struct row *const *b = b_;
 
     return (!(*a)->gw != !(*b)->gw ? !(*a)->gw - !(*b)->gw
-            : (*a)->changed != (*b)->changed ? (*b)->changed - (*a)->changed
             : strcmp((*a)->name, (*b)->name));
 }
 
 void
 nva_gateways_run(struct nva *nva)
 {
-    size_t n = hmap_count(&nva->gateways);
     struct row **rows, *row;
     struct vn *vn;
-    size_t i = 0;
+    size_t n = 0;
 
     if (!nva->gateways_dirty) {
         return;
     }
     nva->gateways_dirty = false;
     nva->n_gateways_refused = 0;
-    rows = xmalloc(MAX(1, n) * sizeof *rows);
+    /* Whoever wants what a gateway has is refused, so one that has not changed
+     * is left alone. */
+    rows = xmalloc(MAX(1, hmap_count(&nva->gateways)) * sizeof *rows);
     HMAP_FOR_EACH (row, node, &nva->gateways) {
-        rows[i++] = row;
+        if (row->changed || !row->gw) {
+            rows[n++] = row;
+        }
     }
     qsort(rows, n, sizeof *rows, compare_rows);
-    for (i = 0; i < n; i++) {
+    for (size_t i = 0; i < n; i++) {
         update_row(nva, rows[i]);
     }
     free(rows);
@@ -553,7 +556,8 @@ nva_gateways_run(struct nva *nva)
 
     /* When all are known, lest a port goes to one that comes first. */
     HMAP_FOR_EACH (vn, name_node, &nva->topology.vns) {
-        if (!ovs_list_is_empty(&vn->gateways)) {
+        if (vn->gateways_changed) {
+            vn->gateways_changed = false;
             nva_takeover_refresh(nva, vn);
         }
     }

@@ -67,11 +67,13 @@ choose(const struct port *port)
     return other ? other : gw;
 }
 
-/* What depends on the number of ports of 'gw', may be null, is out of date. */
+/* What a gateway says that leaves its ports to others, of how many it still
+ * has, is out of date; 'gw' may be null. */
 static void
 count_changed(struct nva *nva, const struct gateway *gw)
 {
     if (gw && !gateway_is_usable(gw)) {
+        gw->vn->gateways_changed = true;
         nva_gateways_changed(nva);
     }
 }

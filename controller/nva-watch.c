@@ -327,7 +327,7 @@ nva_watch_deadline(const struct nva *nva)
 void
 nva_watch_member(struct nva *nva, const struct member *m)
 {
-    if (nva->n_unwitnessed && ovs_list_size(&m->vn->gateways) == 2) {
+    if (nva->n_unwitnessed && watch_lacks_witness(m->vn)) {
         nva->watch_dirty = true;
     }
 }

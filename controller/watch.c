@@ -127,16 +127,23 @@ is_pair(const struct vn *vn, struct nve **a, struct nve **b)
     return true;
 }
 
-/* 'a' and 'b' are the NVEs of the only gateways of 'vn'. */
-static void
-plan_witness(struct plan *p, const struct vn *vn, struct nve *a,
-             struct nve *b)
+bool
+watch_lacks_witness(const struct vn *vn)
 {
-    struct nve *best = NULL;
+    struct nve *a, *b;
+
+    return is_pair(vn, &a, &b) && !has_witness(a, b);
+}
+
+/* Looks for somebody to watch both NVEs with gateways of 'vn'. */
+static void
+plan_witness(struct plan *p, const struct vn *vn)
+{
+    struct nve *a, *b, *best = NULL;
     bool best_is_one = false;
     struct member *m;
 
-    if (has_witness(a, b)) {
+    if (!is_pair(vn, &a, &b)) {
         return;
     }
     HMAP_FOR_EACH (m, vn_node, &vn->members) {
@@ -161,7 +168,6 @@ plan_vns(struct plan *p)
 {
     size_t n = hmap_count(&p->t->vns);
     struct vn **vns = xmalloc(MAX(1, n) * sizeof *vns);
-    struct nve *a, *b;
     struct vn *vn;
 
     n = 0;
@@ -175,14 +181,14 @@ plan_vns(struct plan *p)
         plan_ring(p, vns[i]);
     }
     for (size_t i = 0; i < n; i++) {
-        if (is_pair(vns[i], &a, &b)) {
-            plan_witness(p, vns[i], a, b);
+        if (watch_lacks_witness(vns[i])) {
+            plan_witness(p, vns[i]);
         }
     }
 
     /* That of one VN may do for another one, too. */
     for (size_t i = 0; i < n; i++) {
-        p->n_unwitnessed += is_pair(vns[i], &a, &b) && !has_witness(a, b);
+        p->n_unwitnessed += watch_lacks_witness(vns[i]);
     }
     free(vns);
 }

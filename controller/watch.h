@@ -23,6 +23,7 @@
 
 struct nve;
 struct topology;
+struct vn;
 
 enum watch_report { WATCH_UNKNOWN, WATCH_UP, WATCH_DOWN };
 
@@ -32,7 +33,7 @@ struct watch_end {
     struct nve *other;          /* ... whom. */
     struct watch_end *reverse;
     enum watch_report report;
-    bool wanted;                /* While watch_plan() runs. */
+    bool wanted;                /* False only while watch_plan() runs. */
 };
 
 /* The sessions of 'nve' are others than before. */
@@ -43,6 +44,9 @@ typedef void watch_changed_cb(struct nve *, void *aux);
  * have two gateways and no witness. */
 size_t watch_plan(struct topology *, bool enabled, watch_changed_cb *,
                   void *aux);
+
+/* Returns true if 'vn' has two gateways, and nobody watches both NVEs. */
+bool watch_lacks_witness(const struct vn *);
 
 /* 'nve' is about to vanish: ends its sessions. */
 void watch_nve_gone(struct nve *, watch_changed_cb *, void *aux);
