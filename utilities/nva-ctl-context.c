@@ -19,6 +19,26 @@ nva_ctl_context_cast(struct ctl_context *base)
     return CONTAINER_OF(base, struct nva_ctl_context, base);
 }
 
+void
+nva_ctl_check_arguments(const struct ctl_command *c)
+{
+    for (int i = 1; i < c->argc && strcmp(c->argv[0], "comment"); i++) {
+        const char *arg = c->argv[i];
+
+        if (!strncmp(arg, "--", 2)) {
+            /* As its synopsis has a setting. */
+            char *key = xasprintf("[%.*s", (int) strcspn(arg + 2, "=") + 1,
+                                  arg + 2);
+
+            if (strchr(key, '=') && strstr(c->syntax->arguments, key)) {
+                ctl_fatal("%s takes %s, not %s", c->argv[0], arg + 2, arg);
+            }
+            ctl_fatal("option %s must stand before the command: nva-ctl %s "
+                      "%s ...", arg, arg, c->argv[0]);
+        }
+    }
+}
+
 /* Returns 's' in lower case, for the caller to free. */
 static char *
 lower(const char *s)

@@ -716,23 +716,6 @@ run(struct nva_ctl *ctl)
     }
 }
 
-/* Options are parsed before the command only, as in ovs-vsctl(8).  Says so to
- * those who put them elsewhere. */
-static void
-check_misplaced_options(const struct nva_ctl *ctl)
-{
-    for (size_t i = 0; i < ctl->n_commands; i++) {
-        const struct ctl_command *c = &ctl->commands[i];
-
-        for (int j = 1; j < c->argc && strcmp(c->argv[0], "comment"); j++) {
-            if (!strncmp(c->argv[j], "--", 2)) {
-                ctl_fatal("option %s must stand before the command: nva-ctl "
-                          "%s %s ...", c->argv[j], c->argv[j], c->argv[0]);
-            }
-        }
-    }
-}
-
 static void
 register_commands(void)
 {
@@ -775,7 +758,9 @@ main(int argc, char *argv[])
     if (error) {
         ctl_fatal("%s", error);
     }
-    check_misplaced_options(&ctl);
+    for (size_t i = 0; i < ctl.n_commands; i++) {
+        nva_ctl_check_arguments(&ctl.commands[i]);
+    }
     VLOG(ctl_might_write_to_db(ctl.commands, ctl.n_commands)
          ? VLL_INFO : VLL_DBG, "Called as %s", ctl.args);
     ctl.deadline = (ctl.timeout ? time_msec() + ctl.timeout * 1000LL

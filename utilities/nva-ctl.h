@@ -55,6 +55,10 @@ struct nva_ctl_context {
 
 struct nva_ctl_context *nva_ctl_context_cast(struct ctl_context *);
 
+/* Ends the program if there is an option among the arguments of a command.
+ * Options are parsed before the command only, as in ovs-vsctl(8). */
+void nva_ctl_check_arguments(const struct ctl_command *);
+
 /* The commands, by file. */
 extern const struct ctl_command_syntax nva_ctl_nve_commands[];
 extern const struct ctl_command_syntax nva_ctl_vn_commands[];
