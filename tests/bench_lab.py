@@ -383,8 +383,8 @@ class FlowWatch:
     def close(self):
         self.quit = True
         FlowWatch.open.remove(self)
+        self.thread.join()      # Before what it reads is closed.
         for p in self.processes:
             p.terminate()
             p.wait()
             p.stdout.close()
-        self.thread.join()

@@ -27,7 +27,8 @@
 #include "util.h"
 
 struct fake_flow {
-    struct hmap_node node;
+    struct hmap_node node;      /* In 'flows'. */
+    struct hindex_node cookie_node; /* In 'cookies'. */
     struct flow_entry *fe;      /* In one block. */
 };
 
@@ -51,6 +52,7 @@ fake_switch_init(struct fake_switch *sw)
     *sw = (struct fake_switch) { .n_flow_mods = 0 };
     svec_init(&sw->adds);
     hmap_init(&sw->flows);
+    hindex_init(&sw->cookies);
     hmap_init(&sw->meters);
     hmap_init(&sw->bundles);
     ovs_list_init(&sw->replies);
@@ -69,6 +71,7 @@ static void
 free_flow(struct fake_switch *sw, struct fake_flow *f)
 {
     hmap_remove(&sw->flows, &f->node);
+    hindex_remove(&sw->cookies, &f->cookie_node);
     free(f->fe);
     free(f);
 }
@@ -100,6 +103,7 @@ fake_switch_uninit(struct fake_switch *sw)
     }
     svec_destroy(&sw->adds);
     hmap_destroy(&sw->flows);
+    hindex_destroy(&sw->cookies);
     hmap_destroy(&sw->meters);
     hmap_destroy(&sw->bundles);
 }
@@ -193,19 +197,37 @@ replace_flow(struct fake_switch *sw, const struct ofputil_flow_mod *fm,
         f = xmalloc(sizeof *f);
         f->fe = flow_entry_clone(&fe);
         hmap_insert(&sw->flows, &f->node, fe.hash);
+        hindex_insert(&sw->cookies, &f->cookie_node, hash_uint64(fe.cookie));
     }
     ofpbuf_uninit(&buf);
 }
 
 static void
+delete_flow(struct fake_switch *sw, const struct ofputil_flow_mod *fm,
+            struct fake_flow *f)
+{
+    if ((fm->table_id == UINT8_MAX || fm->table_id == f->fe->table)
+        && !((htonll(f->fe->cookie) ^ fm->cookie) & fm->cookie_mask)) {
+        free_flow(sw, f);
+    }
+}
+
+/* Deletes all flows with the cookie and the table of 'fm'.  One cookie is
+ * looked up, as Open vSwitch does. */
+static void
 delete_flows(struct fake_switch *sw, const struct ofputil_flow_mod *fm)
 {
     struct fake_flow *f;
 
-    HMAP_FOR_EACH_SAFE (f, node, &sw->flows) {
-        if ((fm->table_id == UINT8_MAX || fm->table_id == f->fe->table)
-            && !((htonll(f->fe->cookie) ^ fm->cookie) & fm->cookie_mask)) {
-            free_flow(sw, f);
+    if (fm->cookie_mask == OVS_BE64_MAX) {
+        HINDEX_FOR_EACH_WITH_HASH_SAFE (f, cookie_node,
+                                        hash_uint64(ntohll(fm->cookie)),
+                                        &sw->cookies) {
+            delete_flow(sw, fm, f);
+        }
+    } else {
+        HMAP_FOR_EACH_SAFE (f, node, &sw->flows) {
+            delete_flow(sw, fm, f);
         }
     }
 }

@@ -13,6 +13,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include "hindex.h"
 #include "openvswitch/hmap.h"
 #include "openvswitch/list.h"
 #include "openvswitch/ofp-errors.h"
@@ -34,7 +35,8 @@ struct fake_switch_fault {
 };
 
 struct fake_switch {
-    struct hmap flows;          /* Contains "struct fake_flow"s by hash. */
+    struct hmap flows;          /* Contains "struct fake_flow"s by hash ... */
+    struct hindex cookies;      /* ... and by cookie. */
     struct hmap meters;         /* Contains "struct fake_meter"s by id. */
     struct hmap bundles;        /* Contains "struct fake_bundle"s by id. */
     struct ovs_list replies;    /* Contains "struct ofpbuf"s. */
