@@ -14,7 +14,8 @@
  * unsolicited neighbor advertisement for each of its IPv6 addresses.  They may
  * get lost, so they are repeated after 50, 100, 200... ms, as often as the
  * owner says, or until he has seen that they had an effect and stops them.
- * The same goes for the addresses of a gateway that another NVE had before.
+ * The same goes for the addresses of a gateway that another NVE had before,
+ * whose announcements are made to the end.
  *
  * The module does no I/O.
  *

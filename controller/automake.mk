@@ -76,6 +76,7 @@ controller_libnva_a_SOURCES = \
 	controller/nva-hypervisor.c \
 	controller/nva-intent.c \
 	controller/nva-mcast.c \
+	controller/nva-move-row.c \
 	controller/nva-move.c \
 	controller/nva-private.h \
 	controller/nva-probe.c \

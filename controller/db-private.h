@@ -26,6 +26,7 @@ struct db {
                                  * db-read.c. */
 
     struct hmap pending;        /* Contains "struct write"s, for db-write.c. */
+    long long int send_at;      /* When they are due; LLONG_MAX if none is. */
     struct ovsdb_idl_txn *txn;  /* Under way, or null. */
     uint64_t seqno;             /* Of the next transaction. */
     uint64_t txn_seqno;         /* Of the one under way. */

@@ -9,9 +9,13 @@
 
 #include <stdlib.h>
 
+#include "clock.h"
 #include "hash.h"
 #include "util.h"
 #include "uuid.h"
+
+/* How long a status that is only passing may wait, in ms. */
+#define LAZY_MS 200
 
 enum write_type {
     WRITE_NVE,
@@ -68,12 +72,14 @@ find_write(struct db *db, enum write_type type, const struct uuid *uuid)
 }
 
 /* Returns an empty record for the status of a row, which replaces one that has
- * not been sent. */
+ * not been sent, and is sent in 'ms' at the latest. */
 static struct write *
-add_write(struct db *db, enum write_type type, const struct uuid *uuid)
+add_write_within(struct db *db, enum write_type type, const struct uuid *uuid,
+                 unsigned int ms)
 {
     struct write *w = find_write(db, type, uuid);
 
+    db->send_at = MIN(db->send_at, clock_msec() + ms);
     if (w) {
         hmap_remove(&db->pending, &w->node);
         free_write(w);
@@ -86,6 +92,12 @@ add_write(struct db *db, enum write_type type, const struct uuid *uuid)
     sset_init(&w->set);
     hmap_insert(&db->pending, &w->node, hash_int(type, uuid_hash(uuid)));
     return w;
+}
+
+static struct write *
+add_write(struct db *db, enum write_type type, const struct uuid *uuid)
+{
+    return add_write_within(db, type, uuid, 0);
 }
 
 uint64_t
@@ -127,7 +139,8 @@ uint64_t
 db_write_port(struct db *db, const struct uuid *uuid,
               const struct db_port_status *status)
 {
-    struct write *w = add_write(db, WRITE_PORT, uuid);
+    struct write *w = add_write_within(db, WRITE_PORT, uuid,
+                                       status->lazy ? LAZY_MS : 0);
 
     w->strings[0] = nullable_xstrdup(status->nve);
     w->strings[1] = xstrdup(status->state);
@@ -153,7 +166,8 @@ uint64_t
 db_write_migration(struct db *db, const struct uuid *uuid,
                    const struct db_migration_status *status)
 {
-    struct write *w = add_write(db, WRITE_MIGRATION, uuid);
+    struct write *w = add_write_within(db, WRITE_MIGRATION, uuid,
+                                       status->lazy ? LAZY_MS : 0);
 
     w->strings[0] = nullable_xstrdup(status->old_nve);
     w->strings[1] = xstrdup(status->phase);

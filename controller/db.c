@@ -6,8 +6,10 @@
 #include "db-private.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 
+#include "clock.h"
 #include "coverage.h"
 #include "openvswitch/poll-loop.h"
 #include "openvswitch/vlog.h"
@@ -25,6 +27,7 @@ db_create(const char *remote, const struct db_class *class, void *aux)
     db->class = class;
     db->aux = aux;
     db->seqno = 1;
+    db->send_at = LLONG_MAX;
     hmap_init(&db->refused);
     hmap_init(&db->pending);
     db->idl = ovsdb_idl_create(remote, &nvarec_idl_class, true, true);
@@ -61,6 +64,7 @@ static void
 start_txn(struct db *db)
 {
     COVERAGE_INC(db_txn);
+    db->send_at = LLONG_MAX;
     db->txn = ovsdb_idl_txn_create(db->idl);
     db_apply_pending(db);
     /* What is added from now on belongs to the next transaction. */
@@ -74,6 +78,9 @@ finish_txn(struct db *db, bool again)
     ovsdb_idl_txn_destroy(db->txn);
     db->txn = NULL;
     db_forget_pending(db, again);
+    if (again && !hmap_is_empty(&db->pending)) {
+        db->send_at = 0;
+    }
     if (!again) {
         db->class->written(db->txn_seqno, db->aux);
     }
@@ -86,7 +93,8 @@ run_txn(struct db *db)
     char *error;
 
     if (!db->txn) {
-        if (hmap_is_empty(&db->pending) || !ovsdb_idl_is_connected(db->idl)) {
+        if (clock_msec() < db->send_at
+            || !ovsdb_idl_is_connected(db->idl)) {
             return;
         }
         start_txn(db);
@@ -149,8 +157,8 @@ db_wait(struct db *db)
     ovsdb_idl_wait(db->idl);
     if (db->txn) {
         ovsdb_idl_txn_wait(db->txn);
-    } else if (db->primed && !hmap_is_empty(&db->pending)
+    } else if (db->primed && db->send_at != LLONG_MAX
                && ovsdb_idl_is_connected(db->idl)) {
-        poll_immediate_wake();
+        poll_timer_wait_until(db->send_at);
     }
 }

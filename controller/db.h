@@ -8,8 +8,9 @@
  *
  * Turns rows into the plain structures below and reports what changed, row by
  * row; and writes status back.  Status is written lazily: the newest value of
- * a row replaces one that has not been sent yet, everything that is due goes
- * into one transaction, and nobody waits for it.
+ * a row replaces one that has not been sent yet, everything that is pending
+ * goes into one transaction, and nobody waits for it.  What is only passing
+ * may wait a little for others that go along.
  *
  * Only one controller acts on a database: the one that holds its lock.
  *
@@ -138,6 +139,7 @@ struct db_port_status {
     const char *served_by;      /* Its gateway; null for none. */
     int64_t n_spoofed;
     const char *error;          /* Null for none. */
+    bool lazy;                  /* Only passing. */
 };
 
 struct db_migration_status {
@@ -146,6 +148,7 @@ struct db_migration_status {
     struct smap times;          /* Integers as text. */
     struct smap counters;       /* Integers as text. */
     struct sset waiting_for;
+    bool lazy;                  /* Only passing. */
 };
 
 struct db_evacuation_status {

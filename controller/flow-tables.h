@@ -53,7 +53,7 @@
                "Longest prefix: into which virtual network, or outside")    \
     FLOW_TABLE(44, POLICY_IN, "policy-in", "metadata", "",                  \
                "From where what enters a virtual network may come")         \
-    FLOW_TABLE(45, NAT, "nat", "metadata", "",                              \
+    FLOW_TABLE(45, NAT, "nat", "metadata,origin", "",                       \
                "What has become of a packet whose address is translated")   \
     FLOW_TABLE(46, HOST, "host", "metadata", "origin",                      \
                "(virtual network, IP) to the MAC address of a port")        \

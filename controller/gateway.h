@@ -80,7 +80,8 @@ struct gateway_config {
 enum gateway_outside {
     GATEWAY_SILENT,             /* Only what it routes goes there, from a MAC
                                  * address of its own. */
-    GATEWAY_LEAVES,             /* So it is, but it still takes what comes. */
+    GATEWAY_COMES,              /* So it is, but it takes what comes ... */
+    GATEWAY_LEAVES,             /* ... already, or still. */
     GATEWAY_SPEAKS              /* It has the addresses. */
 };
 
@@ -104,6 +105,10 @@ struct gateway {
     enum gateway_outside outside;
     bool announce_due;          /* It is to be announced outside. */
     struct announcement *announcement; /* While it is. */
+    bool announcement_seen;     /* It has taken effect. */
+    struct ovs_list coming_node; /* In a list of those that come. */
+    long long int settle_at;    /* Of one that comes: when it does for sure;
+                                 * LLONG_MAX as long as that is not known. */
 };
 
 /* Adds a gateway of 'vn' at 'nve', which must not have one yet.  The owner

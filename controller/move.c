@@ -660,6 +660,8 @@ name_waiting(struct move *move)
     free(names);
 }
 
+/* Prepares the ways through the underlay that the move brings about.  Only if
+ * it waits for its trigger is there time to cache flows for them. */
 static void
 warm(struct move *move, long long int now)
 {
@@ -667,9 +669,14 @@ warm(struct move *move, long long int now)
 
     move->warm_at = now + WARM_INTERVAL_MS;
     LIST_FOR_EACH (part, move_node, &move->parts) {
-        if (part != move->new_part) {
-            neighbors_warm(move->neighbors, move->new_nve, part->nve);
+        if (part == move->new_part) {
+            continue;
         }
+        if (move->trigger != MOVE_ON_READY) {
+            neighbors_warm(move->neighbors, move->new_nve, part->nve, now);
+        }
+        neighbors_resolve_blindly(move->neighbors, move->new_nve, part->nve,
+                                  now);
     }
 }
 

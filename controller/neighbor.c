@@ -83,6 +83,8 @@ struct way {
     unsigned int n_held;        /* Repetitions put off since then. */
     bool waiting;               /* Counted in 'n_waiting'. */
     long long int probe_at;
+    long long int sent_at;      /* When the last probe was sent, or LLONG_MIN
+                                 * if none has been. */
 };
 
 struct neighbors {
@@ -276,6 +278,7 @@ link_way(struct neighbors *n, struct nve *from, struct nve *to)
         way = xzalloc(sizeof *way);
         way->from = get_end(n, from);
         way->to = get_end(n, to);
+        way->sent_at = LLONG_MIN;
         ovs_list_push_back(&way->from->out, &way->from_node);
         ovs_list_push_back(&way->to->in, &way->to_node);
         ovs_list_init(&way->queue_node);
@@ -352,6 +355,7 @@ neighbors_nve_changed(struct neighbors *n, struct nve *nve)
     end = get_end(n, nve);
     end->up = true;
     LIST_FOR_EACH (way, from_node, &end->out) {
+        way->sent_at = LLONG_MIN;       /* It may have forgotten them. */
         if (way_is_up(way)) {
             way_start(n, way);
         }
@@ -434,25 +438,56 @@ encode_probe(const struct nve *from, const struct nve *to)
     return msg;
 }
 
+/* Has the end that 'way' starts from send a probe. */
 static void
-warm_way(struct neighbors *n, const struct nve *from, const struct nve *to)
+send_probe(struct neighbors *n, struct way *way, long long int now)
+{
+    struct ofpbuf *msg = encode_probe(way->from->nve, way->to->nve);
+
+    if (msg) {
+        COVERAGE_INC(neighbor_probe_sent);
+        way->sent_at = now;
+        n->send(way->from->nve, msg, n->aux);
+    }
+}
+
+static void
+warm_way(struct neighbors *n, const struct nve *from, const struct nve *to,
+         long long int now)
 {
     struct way *way = find_way(n, from->id, to->id);
 
-    if (way && way->from->up) {
-        struct ofpbuf *msg = encode_probe(way->from->nve, way->to->nve);
-
-        if (msg) {
-            n->send(way->from->nve, msg, n->aux);
-        }
+    if (way && way_is_up(way)) {
+        send_probe(n, way, now);
     }
 }
 
 void
-neighbors_warm(struct neighbors *n, const struct nve *a, const struct nve *b)
+neighbors_warm(struct neighbors *n, const struct nve *a, const struct nve *b,
+               long long int now)
 {
-    warm_way(n, a, b);
-    warm_way(n, b, a);
+    warm_way(n, a, b, now);
+    warm_way(n, b, a, now);
+}
+
+static void
+resolve_way_blindly(struct neighbors *n, const struct nve *from,
+                    const struct nve *to, long long int now)
+{
+    struct way *way = find_way(n, from->id, to->id);
+
+    if (way && way->from->up && !way->to->up
+        && (way->sent_at == LLONG_MIN || now - way->sent_at >= REFRESH_MS)) {
+        send_probe(n, way, now);
+    }
+}
+
+void
+neighbors_resolve_blindly(struct neighbors *n, const struct nve *a,
+                          const struct nve *b, long long int now)
+{
+    resolve_way_blindly(n, a, b, now);
+    resolve_way_blindly(n, b, a, now);
 }
 
 size_t
@@ -464,8 +499,6 @@ neighbors_count_pending(const struct neighbors *n)
 static void
 probe_way(struct neighbors *n, struct way *way, long long int now)
 {
-    struct ofpbuf *msg;
-
     if (way->n_tries && (way->from->busy || way->to->busy)
         && way->n_held < N_HELD_MAX) {
         way->n_held++;
@@ -479,11 +512,7 @@ probe_way(struct neighbors *n, struct way *way, long long int now)
     }
     way_set_waiting(n, way, way->n_tries <= N_PATIENT && !way->resolved);
     way_enqueue(n, way, now);
-    msg = encode_probe(way->from->nve, way->to->nve);
-    if (msg) {
-        COVERAGE_INC(neighbor_probe_sent);
-        n->send(way->from->nve, msg, n->aux);
-    }
+    send_probe(n, way, now);
 }
 
 static struct way *

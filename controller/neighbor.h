@@ -57,12 +57,18 @@ void neighbors_set_busy(struct neighbors *, const struct nve *, bool busy);
 bool neighbors_is_resolved(const struct neighbors *, const struct nve *from,
                            const struct nve *to);
 
-/* Has 'a' and 'b' probe each other now, although they are known to reach each
- * other, so that both have the flows cached that the packets between them
- * take.  One that is up probes even if the other is down: this proves nothing,
- * but makes it resolve the other's address. */
+/* Has 'a' and 'b', if both are up, probe each other now, although they are
+ * known to reach each other, so that both have the flows cached that the
+ * packets between them take. */
 void neighbors_warm(struct neighbors *, const struct nve *a,
-                    const struct nve *b);
+                    const struct nve *b, long long int now);
+
+/* If only one of 'a' and 'b' is up, has it probe the other, which proves
+ * nothing, for nobody tells whether it arrives, but makes it resolve the
+ * other's address.  Not if it has probed lately: each such probe to an NVE
+ * that is dead is a broadcast in the underlay. */
+void neighbors_resolve_blindly(struct neighbors *, const struct nve *a,
+                               const struct nve *b, long long int now);
 
 /* Number of ways between NVEs that are up which have not been proved. */
 size_t neighbors_count_pending(const struct neighbors *);

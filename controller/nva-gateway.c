@@ -30,7 +30,8 @@ struct row {
     struct gateway_config *config;
     char *error;                /* What is wrong with it, whatever else there
                                  * is; or null. */
-    bool changed;               /* Since it was looked at. */
+    struct ovs_list due_node;   /* In nva's 'due_gateways', if it has changed
+                                 * since it was looked at or is refused. */
     struct gateway *gw;         /* Null if it is refused. */
     char *written;              /* Error that was written, */
     const char *written_state;  /* with this state; null if none was, */
@@ -268,6 +269,15 @@ refresh_moves(struct vn *vn)
     }
 }
 
+/* Has nva_gateways_run() look at 'row' when it looks at any. */
+static void
+make_due(struct nva *nva, struct row *row)
+{
+    if (ovs_list_is_empty(&row->due_node)) {
+        ovs_list_push_back(&nva->due_gateways, &row->due_node);
+    }
+}
+
 /* Ends the gateway of 'row', if it has one. */
 static void
 remove_gateway(struct nva *nva, struct row *row)
@@ -292,11 +302,12 @@ remove_gateway(struct nva *nva, struct row *row)
             }
         }
         row->gw = NULL;
-        vn->gateways_changed = true;
+        nva->watch_dirty = true;
         wiring_gateway_removed(&nva->topology, gw);
         refresh_moves(vn);
         gateway_free(gw);
-        nva_gateways_changed(nva);
+        make_due(nva, row);
+        nva_gateways_vn_changed(nva, vn);
         nva_routes_changed(nva);
     }
 }
@@ -305,6 +316,7 @@ static void
 free_row(struct nva *nva, struct row *row)
 {
     hmap_remove(&nva->gateways, &row->node);
+    ovs_list_remove(&row->due_node);
     free_config(row->config);
     free(row->name);
     free(row->nve);
@@ -336,6 +348,7 @@ nva_gateway_row(struct nva *nva, const struct db_gateway *db_row)
         row->nve = xstrdup(db_row->nve);
         row->spoke = !strcmp(db_row->outside, "active");
         row->failed = !strcmp(db_row->state, "failed");
+        ovs_list_init(&row->due_node);
         hmap_insert(&nva->gateways, &row->node, hash_uint64(id));
     }
     free(row->error);
@@ -345,7 +358,7 @@ nva_gateway_row(struct nva *nva, const struct db_gateway *db_row)
     }
     free_config(row->config);
     row->config = config;
-    row->changed = true;
+    make_due(nva, row);
     nva_gateways_changed(nva);
 }
 
@@ -379,6 +392,15 @@ nva_gateways_changed(struct nva *nva)
     if (!hmap_is_empty(&nva->gateways)) {
         nva->gateways_dirty = true;
     }
+}
+
+void
+nva_gateways_vn_changed(struct nva *nva, struct vn *vn)
+{
+    if (ovs_list_is_empty(&vn->gateways_node)) {
+        ovs_list_push_back(&nva->gateway_vns, &vn->gateways_node);
+    }
+    nva_gateways_changed(nva);
 }
 
 /* Looking at them. */
@@ -492,7 +514,7 @@ update_row(struct nva *nva, struct row *row)
 
     if (error) {
         remove_gateway(nva, row);
-        nva->n_gateways_refused++;
+        make_due(nva, row);
         write_status(nva, row, error);
     } else {
         if (!row->gw) {
@@ -503,14 +525,14 @@ update_row(struct nva *nva, struct row *row)
                 nva_watch_remember(nve->session);
             }
             row->spoke = row->failed = false;
+            nva->watch_dirty = true;
         }
-        vn->gateways_changed = true;
+        nva_gateways_vn_changed(nva, vn);
         nva_nat_set(nva, row->gw, &row->config->snat);
         wiring_gateway_changed(&nva->topology, row->gw);
         refresh_moves(vn);
         nva_routes_changed(nva);
     }
-    row->changed = false;
     free(error);
 }
 
@@ -526,39 +548,40 @@ compare_rows(const void *a_, const void *b_)
             : strcmp((*a)->name, (*b)->name));
 }
 
-void
-nva_gateways_run(struct nva *nva)
+/* Looks at rows that have changed, and at those that are refused: what they
+ * lack may be there now.  Whoever wants what a gateway has is refused, so
+ * others need no look. */
+static void
+update_rows(struct nva *nva)
 {
-    struct row **rows, *row;
-    struct vn *vn;
-    size_t n = 0;
+    size_t n = 0, n_due = ovs_list_size(&nva->due_gateways);
+    struct row **rows = xmalloc(MAX(1, n_due) * sizeof *rows);
+    struct row *row;
 
-    if (!nva->gateways_dirty) {
-        return;
-    }
-    nva->gateways_dirty = false;
-    nva->n_gateways_refused = 0;
-    /* Whoever wants what a gateway has is refused, so one that has not changed
-     * is left alone. */
-    rows = xmalloc(MAX(1, hmap_count(&nva->gateways)) * sizeof *rows);
-    HMAP_FOR_EACH (row, node, &nva->gateways) {
-        if (row->changed || !row->gw) {
-            rows[n++] = row;
-        }
+    LIST_FOR_EACH_POP (row, due_node, &nva->due_gateways) {
+        ovs_list_init(&row->due_node);
+        rows[n++] = row;
     }
     qsort(rows, n, sizeof *rows, compare_rows);
     for (size_t i = 0; i < n; i++) {
         update_row(nva, rows[i]);
     }
     free(rows);
+}
 
-    nva->watch_dirty = true;
+void
+nva_gateways_run(struct nva *nva)
+{
+    struct vn *vn;
 
-    /* When all are known, lest a port goes to one that comes first. */
-    HMAP_FOR_EACH (vn, name_node, &nva->topology.vns) {
-        if (vn->gateways_changed) {
-            vn->gateways_changed = false;
+    if (nva->gateways_dirty) {
+        nva->gateways_dirty = false;
+        update_rows(nva);
+        /* When all are known, lest a port goes to one that comes first. */
+        LIST_FOR_EACH_SAFE (vn, gateways_node, &nva->gateway_vns) {
             nva_takeover_refresh(nva, vn);
+            ovs_list_remove(&vn->gateways_node);
+            ovs_list_init(&vn->gateways_node);
         }
     }
 }

@@ -152,7 +152,7 @@ facts_changed(struct session *s)
     if (datapath_id) {
         char *remote = nva_session_openflow_remote(s);
 
-        s->datapath_id = datapath_id;
+        nva_session_set_datapath(s, datapath_id);
         if (remote) {
             nva_session_start_openflow(s, remote);
         } else if (!s->of_peer) {
@@ -324,7 +324,7 @@ nva_hypervisor_adopt(struct peer *peer, struct session *s)
               hvdb_get_name(peer->hvdb));
     nva_peer_kill(s->db_peer);
     s->db_peer = peer;
-    peer->session = s;
+    nva_peer_join(peer, s);
     HMAP_FOR_EACH (iface, name_node, hvdb_get_interfaces(peer->hvdb)) {
         session_interface_changed(s, iface, iface);
     }

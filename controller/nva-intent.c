@@ -377,7 +377,7 @@ remove_port(struct nva *nva, struct port *port)
     wiring_port_removed(&nva->topology, port);
     topology_remove_port(&nva->topology, port);
     nva_routes_changed(nva);
-    if (nva->n_gateways_refused) {
+    if (!ovs_list_is_empty(&nva->due_gateways)) {
         nva_gateways_changed(nva);
     }
 }
@@ -435,6 +435,7 @@ nva_write_port(struct nva *nva, const struct port *port)
         error = nva_takeover_get_port_error(port);
     }
     status.error = error;
+    status.lazy = port->move && !error;
     db_write_port(nva->db, &port->uuid, &status);
     free(error);
 }
@@ -718,12 +719,11 @@ drain_max_ms(const char *s)
     return seconds * 1000LL;
 }
 
-static void
-on_global(const struct db_global *row, void *nva_)
+void
+nva_configure(struct nva *nva, const struct smap *options)
 {
-    struct nva *nva = nva_from(nva_);
-    const char *target = smap_get(row->options, "openflow_target");
-    uint32_t rate = MAX(0, smap_get_int(row->options, "packet_in_rate",
+    const char *target = smap_get(options, "openflow_target");
+    uint32_t rate = MAX(0, smap_get_int(options, "packet_in_rate",
                                         PACKET_IN_RATE));
     struct nve *nve;
 
@@ -744,10 +744,18 @@ on_global(const struct db_global *row, void *nva_)
             wiring_nve_changed(nve, &nva->wiring);
         }
     }
-    nva->drain_max_ms = drain_max_ms(smap_get(row->options, "drain_max"));
-    nva_history_configure(nva->history, row->options);
-    nva_watch_configure(nva, row->options);
-    nva_probe_configure(nva, smap_get(row->options, "probe_timeout"));
+    nva->drain_max_ms = drain_max_ms(smap_get(options, "drain_max"));
+    nva_history_configure(nva->history, options);
+    nva_watch_configure(nva, options);
+    nva_probe_configure(nva, smap_get(options, "probe_timeout"));
+}
+
+static void
+on_global(const struct db_global *row, void *nva_)
+{
+    struct nva *nva = nva_from(nva_);
+
+    nva_configure(nva, row->options);
     nva->nb_cfg = row->nb_cfg;
 }
 

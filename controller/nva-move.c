@@ -39,92 +39,6 @@ nva_mig_find(const struct nva *nva, uint64_t id)
     return NULL;
 }
 
-/* The database. */
-
-static void
-put_number(struct smap *map, const char *key, long long int value)
-{
-    if (value) {
-        smap_add_format(map, key, "%lld", value);
-    }
-}
-
-static void
-write_move(const struct mig *mig, struct db_migration_status *status)
-{
-    static const char *const keys[N_MOVE_TIMES] = {
-#define MOVE_TIME(NAME, KEY) [MOVE_##NAME] = KEY,
-        MOVE_TIMES
-#undef MOVE_TIME
-    };
-    const struct move *move = mig->move;
-
-    status->phase = migration_phase_to_string(move->migration.phase);
-    status->triggered_by = move->triggered_by;
-    status->slowest_peer = move->slowest_peer;
-    status->error = move->error;
-    for (size_t i = 0; i < N_MOVE_TIMES; i++) {
-        put_number(&status->times, keys[i], move->times[i]);
-    }
-    put_number(&status->counters, "triggers", move->n_triggers);
-    put_number(&status->counters, "late-triggers", move->n_late_triggers);
-    put_number(&status->counters, "slowest-peer-us", move->slowest_us);
-    put_number(&status->counters, "probes", nva_probe_count(mig));
-    if (nva_announce_count(mig)) {
-        smap_add_format(&status->counters, "announcements", "%u",
-                        nva_announce_count(mig));
-        smap_add_format(&status->counters, "announcements-seen", "%d",
-                        mig->announcement_seen);
-    }
-    if (move->times[MOVE_PEERS_SWITCHED]) {
-        smap_add_format(&status->counters, "redirected-packets", "%"PRIu64,
-                        move->redirected_packets);
-        smap_add_format(&status->counters, "redirected-bytes", "%"PRIu64,
-                        move->redirected_bytes);
-    }
-    if (move->hold == MOVE_PAUSED && move->times[MOVE_COMMITTED_OLD]) {
-        smap_add_format(&status->counters, "lost-at-old", "%"PRIu64,
-                        move->at_old.n_packets);
-    }
-    if (move->hold && move->migration.phase == MIGRATION_CANCELLED) {
-        smap_add_format(&status->counters, "lost-in-queue", "%"PRIu64,
-                        move->at_new.n_packets);
-    }
-    smap_add_format(&status->counters, "peers", "%"PRIuSIZE, move->n_peers);
-    if (!migration_is_over(&move->migration)) {
-        move_get_waiting(move, &status->waiting_for);
-    }
-}
-
-/* Writes the row of 'mig', with 'phase' and 'error' unless it has a move. */
-static uint64_t
-write_row(struct mig *mig, const char *phase, const char *error)
-{
-    struct db_migration_status status = {
-        .old_nve = mig->old_nve,
-        .phase = phase,
-        .error = error,
-    };
-    uint64_t seqno;
-
-    smap_init(&status.times);
-    smap_init(&status.counters);
-    sset_init(&status.waiting_for);
-    if (mig->move) {
-        write_move(mig, &status);
-    } else {
-        put_number(&status.times, "requested", mig->requested);
-        if (is_word(phase, "requested")) {
-            sset_add(&status.waiting_for, mig->new_nve);
-        }
-    }
-    seqno = db_write_migration(mig->nva->db, &mig->uuid, &status);
-    smap_destroy(&status.times);
-    smap_destroy(&status.counters);
-    sset_destroy(&status.waiting_for);
-    return seqno;
-}
-
 static void
 free_mig(struct mig *mig)
 {
@@ -186,7 +100,7 @@ static void
 end_early(struct mig *mig, const char *phase, const char *error)
 {
     set_closed(mig, false);
-    write_row(mig, phase, error);
+    nva_mig_write(mig, phase, error);
     set_over(mig);
 }
 
@@ -222,8 +136,9 @@ mig_record(struct move *move, void *mig_)
         .state = "moving",
     };
 
+    /* This is not lazy, and so neither is what goes along. */
     db_write_port(mig->nva->db, &move->port->uuid, &status);
-    mig->recording = write_row(mig, NULL, NULL);
+    mig->recording = nva_mig_write(mig, NULL, NULL);
 }
 
 static void
@@ -341,7 +256,7 @@ try_start(struct mig *mig)
         move_hurry(port->move, clock_msec(), clock_wall_usec());
     } else if (mig->kind == MIG_COLD && port && !port->closed) {
         set_closed(mig, true);
-        write_row(mig, "requested", NULL);
+        nva_mig_write(mig, "requested", NULL);
     }
     if (!mig->move && !mig->over && mig->kind == MIG_HOT
         && clock_msec() >= mig->start_by) {
@@ -364,7 +279,7 @@ resume(struct mig *mig)
 
     if (!port || !nve || !port->place.nve || port->place.nve == nve) {
         /* Only the last line of its history had not been written. */
-        write_row(mig, "done", NULL);
+        nva_mig_write(mig, "done", NULL);
         set_over(mig);
     } else {
         start_move(mig, port, nve, true);
@@ -554,7 +469,7 @@ end_move(struct mig *mig, const char *reason)
         move_destroy(move);
         mig->move = NULL;
         nva_write_port(mig->nva, port);
-        write_row(mig, "failed", reason);
+        nva_mig_write(mig, "failed", reason);
     }
 }
 
@@ -710,7 +625,7 @@ mig_run(struct mig *mig, long long int now)
     }
     run_request(mig);
     if (mig->move && (changed || mig->dirty)) {
-        write_row(mig, NULL, NULL);
+        nva_mig_write(mig, NULL, NULL);
     }
     if (mig->over) {
         struct nva *nva = mig->nva;

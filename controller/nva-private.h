@@ -49,7 +49,8 @@ struct ofputil_packet_in;
 /* One connection with a hypervisor, OVSDB or OpenFlow.  One that a hypervisor
  * opened has no session until it is known whose it is. */
 struct peer {
-    struct ovs_list node;       /* In nva's 'peers'. */
+    struct ovs_list node;       /* In nva's 'peers', 'strangers' if it has no
+                                 * session, or 'dead_peers'. */
     struct nva *nva;
     struct session *session;
     struct hvdb *hvdb;          /* Either this ... */
@@ -67,7 +68,8 @@ struct session {
     char *ovsdb, *openflow, *bridge, *datapath_type; /* As configured. */
 
     struct peer *db_peer, *of_peer;
-    uint64_t datapath_id;
+    uint64_t datapath_id;       /* 0 if it is not known. */
+    struct hmap_node datapath_node; /* In nva's 'datapaths' otherwise. */
     bool synced;                /* A new snapshot waits to be digested. */
     bool known;                 /* Its interfaces have been read once. */
     bool up;                    /* OpenFlow is up and flows are compared. */
@@ -91,7 +93,8 @@ struct session {
     struct ovs_list dirty_node; /* In nva's 'dirty_sessions', if dirty. */
     bool dirty;
     bool status_dirty;          /* Its row is to be written ... */
-    long long int write_at;     /* ... not before then. */
+    long long int write_at;     /* ... then. */
+    bool told_connected;        /* What the row says. */
     struct ovs_list behind_node; /* In nva's 'behind', if 'is_behind'. */
     bool is_behind;             /* Has not confirmed all that it wants. */
     bool owes;                  /* --wait=nve waits for it. */
@@ -108,6 +111,7 @@ struct mig {
     struct nva *nva;
     struct uuid uuid;
     uint64_t id;
+    const char *told;           /* The phase that the row says, or null. */
     char *port, *new_nve, *old_nve, *request;
     enum mig_kind kind;
     bool immediate;             /* trigger=now. */
@@ -144,8 +148,10 @@ struct nva {
     char *openflow_port;        /* Of our listener, "6653". */
     bool active_here;           /* We hold the database's lock. */
 
-    struct ovs_list peers;      /* Contains "struct peer"s. */
-    bool has_dead_peers;        /* Some are 'dead'. */
+    struct ovs_list peers;      /* Those with a session, */
+    struct ovs_list strangers;  /* those without, */
+    struct ovs_list dead_peers; /* and those that are 'dead'. */
+    struct hmap datapaths;      /* Sessions, by 'datapath_id'. */
     struct ovs_list dirty_sessions;
     struct hmap migs;
     struct ovs_list active;     /* Those with a move. */
@@ -157,10 +163,12 @@ struct nva {
 
     struct hmap gateways;       /* Rows of Gateway, of nva-gateway.c. */
     bool gateways_dirty;        /* They, or what they depend on, changed. */
-    size_t n_gateways_refused;
+    struct ovs_list due_gateways; /* Of nva-gateway.c. */
+    struct ovs_list gateway_vns; /* Whose gateways want a look. */
     struct shash snats;         /* "struct gateway"s, of nva-nat.c. */
     struct announcer *gateway_announcer;
     struct ovs_list takeovers;  /* Sessions whose gateways want a look. */
+    struct ovs_list coming;     /* Gateways that are GATEWAY_COMES. */
     bool watch_dirty;           /* Who watches whom may be out of date. */
     size_t n_unwitnessed;       /* See watch_plan(). */
     struct ovs_list watchers;   /* Sessions whose NVE watches others now. */
@@ -197,11 +205,13 @@ void nva_session_set_error(struct session *, const char *error);
 void nva_session_wants_run(struct session *);
 void nva_sessions_run(struct nva *, long long int now);
 long long int nva_sessions_deadline(const struct nva *);
-void nva_peer_destroy(struct peer *);
 void nva_peer_kill(struct peer *);
+void nva_peer_join(struct peer *, struct session *);
+void nva_peers_destroy(struct nva *);
 void nva_session_try_start(struct session *);
 void nva_session_start_openflow(struct session *, const char *remote);
 void nva_session_adopt_openflow(struct session *);
+void nva_session_set_datapath(struct session *, uint64_t datapath_id);
 char *nva_session_openflow_remote(const struct session *);
 bool nva_session_is_connected(const struct session *);
 
@@ -221,6 +231,9 @@ extern const struct db_class nva_db_class;
 void nva_rebind(struct nva *, struct port *);
 void nva_write_port(struct nva *, const struct port *);
 
+/* Takes what NVA_Global:options says; what is not there has its default. */
+void nva_configure(struct nva *, const struct smap *options);
+
 /* nva-move.c */
 void nva_mig_dirty(struct mig *);
 void nva_mig_row(struct nva *, const struct db_migration *);
@@ -230,6 +243,11 @@ void nva_mig_try(struct nva *, const char *port_name);
 void nva_mig_port_gone(struct nva *, struct port *);
 void nva_mig_nve_gone(struct nva *, struct nve *);
 void nva_mig_written(struct nva *, uint64_t seqno);
+
+/* Writes the row of 'mig', with 'phase' and 'error' unless it has a move.
+ * Returns the sequence number for nva_mig_written(). */
+uint64_t nva_mig_write(struct mig *, const char *phase, const char *error);
+
 void nva_mig_member(struct nva *, struct member *, bool joined);
 bool nva_mig_found(struct nva *, struct nve *, uint64_t cookie);
 void nva_mig_word(struct nva *, const struct nve *, const char *port_name,
@@ -278,6 +296,7 @@ void nva_nat_set(struct nva *, struct gateway *, const struct in6_addr *);
 void nva_gateway_row(struct nva *, const struct db_gateway *);
 void nva_gateway_row_deleted(struct nva *, const struct uuid *);
 void nva_gateways_changed(struct nva *);
+void nva_gateways_vn_changed(struct nva *, struct vn *);
 void nva_gateways_nve_gone(struct nva *, const struct nve *);
 char *nva_gateway_find_duplicate(const struct nva *, const struct vn *,
                                  struct eth_addr mac,

@@ -14,6 +14,7 @@
 #include "clock.h"
 #include "cookie.h"
 #include "flow.h"
+#include "hash.h"
 #include "openvswitch/ofp-flow.h"
 #include "openvswitch/ofp-packet.h"
 #include "openvswitch/vlog.h"
@@ -25,8 +26,9 @@ VLOG_DEFINE_THIS_MODULE(session);
 
 static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 20);
 
-/* How often the status of an NVE is written at most. */
-#define STATUS_INTERVAL_MS 200
+/* For how long a new status of an NVE waits.  Each move makes all of its NVEs
+ * out of step for some ms, which is worth no transaction. */
+#define STATUS_DELAY_MS 200
 
 static const struct ofconn_class ofconn_class;
 static const struct ofsync_class ofsync_class;
@@ -47,7 +49,15 @@ nva_session_wants_run(struct session *s)
 void
 nva_session_dirty(struct session *s)
 {
-    s->status_dirty = true;
+    if (!s->status_dirty) {
+        s->status_dirty = true;
+        /* So that those of many NVEs go together. */
+        s->write_at = ROUND_UP(clock_msec() + STATUS_DELAY_MS,
+                               STATUS_DELAY_MS);
+    }
+    if (nva_session_is_connected(s) != s->told_connected) {
+        s->write_at = 0;
+    }
     nva_session_wants_run(s);
 }
 
@@ -61,6 +71,7 @@ nva_session_set_error(struct session *s, const char *error)
         free(s->error);
         s->error = nullable_xstrdup(error);
         nva_session_dirty(s);
+        s->write_at = 0;
     }
 }
 
@@ -82,6 +93,7 @@ write_status(struct session *s)
         .error = s->error,
     };
 
+    s->told_connected = status.connected;
     db_write_nve(s->nva->db, &s->uuid, &status);
 }
 
@@ -94,12 +106,21 @@ peer_create(struct nva *nva, struct session *s)
 
     peer->nva = nva;
     peer->session = s;
-    ovs_list_push_back(&nva->peers, &peer->node);
+    ovs_list_push_back(s ? &nva->peers : &nva->strangers, &peer->node);
     return peer;
 }
 
+/* 'peer', a stranger so far, turns out to be that of 's'. */
 void
-nva_peer_destroy(struct peer *peer)
+nva_peer_join(struct peer *peer, struct session *s)
+{
+    peer->session = s;
+    ovs_list_remove(&peer->node);
+    ovs_list_push_back(&peer->nva->peers, &peer->node);
+}
+
+static void
+destroy_peer(struct peer *peer)
 {
     ovs_list_remove(&peer->node);
     hvdb_destroy(peer->hvdb);
@@ -113,9 +134,38 @@ void
 nva_peer_kill(struct peer *peer)
 {
     if (peer) {
-        peer->dead = peer->nva->has_dead_peers = true;
+        peer->dead = true;
         peer->session = NULL;
+        ovs_list_remove(&peer->node);
+        ovs_list_push_back(&peer->nva->dead_peers, &peer->node);
     }
+}
+
+static void
+destroy_peers(struct ovs_list *peers)
+{
+    struct peer *peer;
+
+    LIST_FOR_EACH_SAFE (peer, node, peers) {
+        destroy_peer(peer);
+    }
+}
+
+void
+nva_peers_destroy(struct nva *nva)
+{
+    struct peer *peer;
+
+    LIST_FOR_EACH (peer, node, &nva->peers) {
+        struct session *s = peer->session;
+
+        s->up = false;
+        ofsync_disconnected(s->nve->ofsync);
+        s->db_peer = s->of_peer = NULL;
+    }
+    destroy_peers(&nva->peers);
+    destroy_peers(&nva->strangers);
+    destroy_peers(&nva->dead_peers);
 }
 
 /* Keeps the list of those that are up and have not confirmed. */
@@ -197,20 +247,39 @@ nva_session_start_openflow(struct session *s, const char *remote)
     }
 }
 
+/* 'datapath_id', not 0, is that of the bridge of 's'. */
+void
+nva_session_set_datapath(struct session *s, uint64_t datapath_id)
+{
+    if (datapath_id != s->datapath_id) {
+        if (s->datapath_id) {
+            hmap_remove(&s->nva->datapaths, &s->datapath_node);
+        }
+        s->datapath_id = datapath_id;
+        hmap_insert(&s->nva->datapaths, &s->datapath_node,
+                    hash_uint64(datapath_id));
+    }
+}
+
+static void
+adopt_openflow(struct session *s, struct peer *peer)
+{
+    nva_peer_kill(s->of_peer);
+    stop(s);
+    s->of_peer = peer;
+    nva_peer_join(peer, s);
+    nva_session_try_start(s);
+}
+
 /* Gives 's' the OpenFlow connection that its switch has opened, if any. */
 void
 nva_session_adopt_openflow(struct session *s)
 {
     struct peer *peer;
 
-    LIST_FOR_EACH (peer, node, &s->nva->peers) {
-        if (peer->ofconn && !peer->session && !peer->dead
-            && peer->datapath_id && peer->datapath_id == s->datapath_id) {
-            nva_peer_kill(s->of_peer);
-            stop(s);
-            s->of_peer = peer;
-            peer->session = s;
-            nva_session_try_start(s);
+    LIST_FOR_EACH (peer, node, &s->nva->strangers) {
+        if (peer->datapath_id && peer->datapath_id == s->datapath_id) {
+            adopt_openflow(s, peer);
             return;
         }
     }
@@ -244,13 +313,10 @@ of_up(struct ofconn *oc OVS_UNUSED, uint64_t datapath_id, void *peer_)
     if (s) {
         nva_session_try_start(s);
     } else {
-        struct nve *nve;
-
-        /* Only for those that dial in; a handful at a time. */
-        HMAP_FOR_EACH (nve, name_node, &peer->nva->topology.nves) {
-            s = nve->session;
+        HMAP_FOR_EACH_WITH_HASH (s, datapath_node, hash_uint64(datapath_id),
+                                 &peer->nva->datapaths) {
             if (s->datapath_id == datapath_id && !s->of_peer) {
-                nva_session_adopt_openflow(s);
+                adopt_openflow(s, peer);
                 break;
             }
         }
@@ -476,11 +542,10 @@ adopt_dialed_in(struct session *s)
 {
     struct peer *peer;
 
-    LIST_FOR_EACH (peer, node, &s->nva->peers) {
+    LIST_FOR_EACH (peer, node, &s->nva->strangers) {
         const char *name;
 
-        if (!peer->hvdb || peer->session || peer->dead
-            || !hvdb_is_synced(peer->hvdb)) {
+        if (!peer->hvdb || !hvdb_is_synced(peer->hvdb)) {
             continue;
         }
         name = hvdb_get_external_id(peer->hvdb, "system-id");
@@ -556,6 +621,9 @@ nva_session_destroy(struct session *s)
     neighbors_nve_down(s->nva->neighbors, s->nve);
     nva_peer_kill(s->db_peer);
     nva_peer_kill(s->of_peer);
+    if (s->datapath_id) {
+        hmap_remove(&s->nva->datapaths, &s->datapath_node);
+    }
     if (s->dirty) {
         ovs_list_remove(&s->dirty_node);
     }
@@ -625,7 +693,6 @@ session_run(struct session *s, long long int now)
     if (s->status_dirty && now >= s->write_at) {
         write_status(s);
         s->status_dirty = false;
-        s->write_at = now + STATUS_INTERVAL_MS;
     }
     return session_deadline(s) != LLONG_MAX;
 }
@@ -634,7 +701,6 @@ void
 nva_sessions_run(struct nva *nva, long long int now)
 {
     struct session *s;
-    struct peer *peer;
 
     LIST_FOR_EACH_SAFE (s, dirty_node, &nva->dirty_sessions) {
         if (!session_run(s, now)) {
@@ -642,14 +708,7 @@ nva_sessions_run(struct nva *nva, long long int now)
             s->dirty = false;
         }
     }
-    if (nva->has_dead_peers) {
-        nva->has_dead_peers = false;
-        LIST_FOR_EACH_SAFE (peer, node, &nva->peers) {
-            if (peer->dead) {
-                nva_peer_destroy(peer);
-            }
-        }
-    }
+    destroy_peers(&nva->dead_peers);
 }
 
 long long int

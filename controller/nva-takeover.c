@@ -5,6 +5,7 @@
 
 #include "nva-private.h"
 
+#include <limits.h>
 #include <stdlib.h>
 
 #include "clock.h"
@@ -14,6 +15,11 @@
 #include "util.h"
 
 VLOG_DEFINE_THIS_MODULE(nva_takeover);
+
+/* How long after the COMMIT of what lets a gateway take what comes from
+ * outside its switch does so: it may have cached flows for that which drop,
+ * and looks at those by and by. */
+#define SETTLE_MS 100
 
 /* Which gateway serves a port. */
 
@@ -73,8 +79,7 @@ static void
 count_changed(struct nva *nva, const struct gateway *gw)
 {
     if (gw && !gateway_is_usable(gw)) {
-        gw->vn->gateways_changed = true;
-        nva_gateways_changed(nva);
+        nva_gateways_vn_changed(nva, gw->vn);
     }
 }
 
@@ -141,9 +146,15 @@ can_speak(const struct gateway *gw)
 }
 
 static void
-set_outside(struct gateway *gw, enum gateway_outside outside)
+set_outside(struct nva *nva, struct gateway *gw, enum gateway_outside outside)
 {
     if (gw->outside != outside) {
+        if (gw->outside == GATEWAY_COMES) {
+            ovs_list_remove(&gw->coming_node);
+        } else if (outside == GATEWAY_COMES) {
+            gw->settle_at = LLONG_MAX;
+            ovs_list_push_back(&nva->coming, &gw->coming_node);
+        }
         gw->outside = outside;
         wiring_gateway_outside_changed(gw);
     }
@@ -185,7 +196,7 @@ announced(struct nva *nva, struct gateway *gw)
     if (gw->outside == GATEWAY_SPEAKS) {
         LIST_FOR_EACH (other, vn_node, &gw->vn->gateways) {
             if (other->outside == GATEWAY_LEAVES) {
-                set_outside(other, GATEWAY_SILENT);
+                set_outside(nva, other, GATEWAY_SILENT);
             }
         }
     }
@@ -205,11 +216,36 @@ try_announce(struct nva *nva, struct gateway *gw)
     } else if (!gw->vn->announce_count) {
         announced(nva, gw);
     } else {
-        gw->announce_due = false;
+        gw->announce_due = gw->announcement_seen = false;
         gw->announcement = announcer_start_gateway(nva->gateway_announcer, gw,
                                                    gw->vn->announce_count,
                                                    clock_msec());
         wiring_gateway_outside_changed(gw);
+    }
+}
+
+/* Returns true if 'gw' is known to take what comes from outside. */
+static bool
+takes_what_comes(const struct gateway *gw)
+{
+    return (gw->outside == GATEWAY_SPEAKS || gw->outside == GATEWAY_LEAVES
+            || (gw->outside == GATEWAY_COMES
+                && clock_msec() >= gw->settle_at));
+}
+
+/* Has 'gw' take what comes from outside, and takes note when it does. */
+static void
+let_come(struct nva *nva, struct gateway *gw)
+{
+    struct session *s = gw->nve->session;
+
+    set_outside(nva, gw, GATEWAY_COMES);
+    if (gw->settle_at == LLONG_MAX) {
+        if (s->up && ofsync_is_confirmed(gw->nve->ofsync)) {
+            gw->settle_at = clock_msec() + SETTLE_MS;
+        } else {
+            s->gateways_wait = true;
+        }
     }
 }
 
@@ -226,18 +262,27 @@ elect(struct nva *nva, struct vn *vn)
         }
     }
     new = choose_speaker(vn, old);
+    LIST_FOR_EACH (gw, vn_node, &vn->gateways) {
+        if (gw != new && gw->outside == GATEWAY_COMES) {
+            set_outside(nva, gw, GATEWAY_SILENT);
+        }
+    }
     if (new == old) {
+        return;
+    } else if (old && new && !takes_what_comes(new)) {
+        /* Once 'new' speaks, the network sends to it at once. */
+        let_come(nva, new);
         return;
     }
     if (old) {
         announced(nva, old);
-        set_outside(old, GATEWAY_LEAVES);
+        set_outside(nva, old, GATEWAY_LEAVES);
     }
     if (new) {
         VLOG_INFO("gateway %s at %s has the addresses of %s outside%s%s",
                   new->name, new->nve->name, vn->name, old ? " after " : "",
                   old ? old->nve->name : "");
-        set_outside(new, GATEWAY_SPEAKS);
+        set_outside(nva, new, GATEWAY_SPEAKS);
         new->announce_due = true;
     }
 }
@@ -247,10 +292,13 @@ void
 nva_takeover_gone(struct nva *nva, struct gateway *gw)
 {
     announced(nva, gw);
+    set_outside(nva, gw, GATEWAY_SILENT);
 }
 
 /* What came to 's' with 'cookie' shows that the physical network sends to a
- * gateway there. */
+ * gateway there.  The one that was there before goes on taking what comes
+ * until the announcements end: a switch that works off flows it has cached may
+ * send with the old address a little longer, which draws the network back. */
 void
 nva_takeover_seen(struct session *s, uint64_t cookie)
 {
@@ -258,9 +306,12 @@ nva_takeover_seen(struct session *s, uint64_t cookie)
 
     LIST_FOR_EACH (gw, nve_node, &s->nve->gateways) {
         if (cookie == cookie_make(COOKIE_GATEWAY_SELF, gw->id)
-            && gw->announcement && announcer_count(gw->announcement)) {
-            VLOG_DBG("%s: announcement has taken effect", gw->name);
-            announced(s->nva, gw);
+            && gw->announcement && !gw->announcement_seen
+            && announcer_count(gw->announcement)) {
+            VLOG_INFO("gateway %s: the network outside sends to %s", gw->name,
+                      gw->nve->name);
+            gw->announcement_seen = true;
+            wiring_gateway_outside_changed(gw);
         }
     }
 }
@@ -363,6 +414,7 @@ nva_takeover_stopped(struct session *s)
 
     LIST_FOR_EACH (gw, nve_node, &s->nve->gateways) {
         gw->ready = false;
+        gw->settle_at = LLONG_MAX;
         s->gateways_wait = true;
     }
 }
@@ -370,9 +422,15 @@ nva_takeover_stopped(struct session *s)
 void
 nva_takeover_run(struct nva *nva, long long int now)
 {
+    struct gateway *coming;
     struct session *s;
 
     announcer_run(nva->gateway_announcer, now);
+    LIST_FOR_EACH (coming, coming_node, &nva->coming) {
+        if (now >= coming->settle_at) {
+            nva_takeover_wants_run(coming->nve->session);
+        }
+    }
     LIST_FOR_EACH_POP (s, takeover_node, &nva->takeovers) {
         struct gateway *gw;
 
@@ -386,6 +444,11 @@ nva_takeover_run(struct nva *nva, long long int now)
 long long int
 nva_takeover_deadline(const struct nva *nva)
 {
-    return (ovs_list_is_empty(&nva->takeovers)
-            ? announcer_deadline(nva->gateway_announcer) : 0);
+    long long int deadline = announcer_deadline(nva->gateway_announcer);
+    const struct gateway *gw;
+
+    LIST_FOR_EACH (gw, coming_node, &nva->coming) {
+        deadline = MIN(deadline, gw->settle_at);
+    }
+    return ovs_list_is_empty(&nva->takeovers) ? deadline : 0;
 }

@@ -83,7 +83,7 @@ nva_unrouted_packet_in(struct session *s, const struct ofputil_packet_in *pin)
                  icmp_error_cause_to_string(e.cause), gw->name, error);
     } else {
         COVERAGE_INC(nva_unrouted_answered);
-        pipeline_put_routed(&actions, gw);
+        pipeline_put_routed(&actions, gw, flow->ct_zone);
         ofconn_send(s->of_peer->ofconn,
                     packet_out_encode(frame.data, frame.size, OFPP_CONTROLLER,
                                       ds_cstr(&actions)));

@@ -115,6 +115,7 @@ char *
 nva_create(const struct nva_config *config, struct nva **nvap)
 {
     struct nva *nva = xzalloc(sizeof *nva);
+    struct smap defaults;
     char *error;
 
     *nvap = NULL;
@@ -132,9 +133,15 @@ nva_create(const struct nva_config *config, struct nva **nvap)
     nva->gateway_announcer = announcer_create(&nva_takeover_announcer_class,
                                               nva);
     ovs_list_init(&nva->takeovers);
+    ovs_list_init(&nva->due_gateways);
+    ovs_list_init(&nva->gateway_vns);
+    ovs_list_init(&nva->coming);
     ovs_list_init(&nva->watchers);
     ovs_list_init(&nva->failed);
     ovs_list_init(&nva->peers);
+    ovs_list_init(&nva->strangers);
+    ovs_list_init(&nva->dead_peers);
+    hmap_init(&nva->datapaths);
     ovs_list_init(&nva->dirty_sessions);
     ovs_list_init(&nva->active);
     ovs_list_init(&nva->behind);
@@ -142,9 +149,12 @@ nva_create(const struct nva_config *config, struct nva **nvap)
     hmap_init(&nva->migs);
     hmap_init(&nva->gateways);
     shash_init(&nva->snats);
-    nva->drain_max_ms = NVA_DRAIN_MAX * 1000;
     ovs_list_init(&nva->evacuations);
     nva->history = nva_history_create();
+    /* The row NVA_Global may be missing, and is not reported while it has
+     * nothing but defaults. */
+    smap_init(&defaults);
+    nva_configure(nva, &defaults);
     nva_mcast_create(nva);
     nva->db = db_create(config->db, &nva_db_class, nva);
     nva_ctl_register(nva);
@@ -168,23 +178,11 @@ nva_destroy(struct nva *nva)
 {
     struct port *port;
     struct nve *nve;
-    struct peer *peer;
 
     if (!nva) {
         return;
     }
-    LIST_FOR_EACH_SAFE (peer, node, &nva->peers) {
-        if (peer->session) {
-            struct session *s = peer->session;
-
-            s->up = false;
-            ofsync_disconnected(s->nve->ofsync);
-            s->db_peer = s->of_peer = NULL;
-        }
-    }
-    LIST_FOR_EACH_SAFE (peer, node, &nva->peers) {
-        nva_peer_destroy(peer);
-    }
+    nva_peers_destroy(nva);
     nva_evacuations_destroy(nva);
     nva_migs_destroy(nva);
     nva_gateways_destroy(nva);
@@ -198,6 +196,7 @@ nva_destroy(struct nva *nva)
         nva_session_destroy(nve->session);
         topology_remove_nve(&nva->topology, nve);
     }
+    hmap_destroy(&nva->datapaths);
     topology_uninit(&nva->topology);
     mcast_destroy(nva->mcast);
     neighbors_destroy(nva->neighbors);
@@ -272,6 +271,9 @@ nva_run(struct nva *nva)
         return;
     }
     nva_gateways_run(nva);
+    /* Before what hypervisors say, lest one that is heard of for the first
+     * time loses the sessions that it has. */
+    nva_watch_run(nva, clock_msec());
     for (n = 0; n < EVENTS_MAX && loop_next_event(nva->loop, &event); n++) {
         nva_session_event(nva, &event);
     }
@@ -283,7 +285,6 @@ nva_run(struct nva *nva)
     }
     prober_run(nva->prober, now);
     announcer_run(nva->announcer, now);
-    nva_watch_run(nva, now);
     nva_takeover_run(nva, now);
     nva_migs_run(nva, now);
     nva_evacuations_run(nva);

@@ -382,7 +382,7 @@ add_echo(struct builder *b, const struct in6_addr *ip)
                   v4 ? "icmp,icmp_type=8" : "icmp6,icmp_type=128");
     gateway_put_match(&m, &host, "dst");
     ipv6_string_mapped(s, ip);
-    pipeline_put_routed(&a, b->gw);
+    pipeline_put_routed(&a, b->gw, 0);
     add(b, FLOW_TABLE_ROUTER, FLOW_PRIO_OVERRIDE, ds_cstr(&m),
         "meter:%"PRIu32",move:NXM_OF_ETH_SRC[]->NXM_OF_ETH_DST[],"
         "set_field:"ETH_ADDR_FMT"->eth_src,%s,set_field:%s->%s,"
@@ -397,12 +397,23 @@ add_echo(struct builder *b, const struct in6_addr *ip)
 }
 
 void
-pipeline_put_routed(struct ds *s, const struct gateway *gw)
+pipeline_put_send_routed__(struct ds *s)
+{
+    ds_put_format(s, "resubmit(,%d),resubmit(,%d)", FLOW_TABLE_MAPPING,
+                  FLOW_TABLE_OUTPUT);
+}
+
+void
+pipeline_put_routed(struct ds *s, const struct gateway *gw, uint16_t zone)
 {
     ds_put_format(s, CLEAR_IN_PORT",set_field:%"PRIu32"->metadata,"
-                  "set_field:%d->"REG_ORIGIN",resubmit(,%d),resubmit(,%d)",
-                  gw->vn->vni, FLOW_ROUTED, FLOW_TABLE_MAPPING,
-                  FLOW_TABLE_OUTPUT);
+                  "set_field:%d->"REG_ORIGIN",", gw->vn->vni, FLOW_ROUTED);
+    if (zone) {
+        ds_put_format(s, "ct(table=%d,zone=%"PRIu16",nat)", FLOW_TABLE_NAT,
+                      zone);
+    } else {
+        pipeline_put_send_routed__(s);
+    }
 }
 
 void
@@ -461,13 +472,13 @@ pipeline_add_uplink_answer__(struct flow_list *fl, uint64_t cookie,
 }
 
 /* While the gateway is announced to the physical network, the controller is
- * told that frames for it come. */
+ * told of the first frame for it that comes. */
 static void
 add_seen(struct builder *b)
 {
     struct ds m = DS_EMPTY_INITIALIZER;
 
-    if (b->gw->announcement) {
+    if (b->gw->announcement && !b->gw->announcement_seen) {
         add(b, FLOW_TABLE_UPLINK_SEEN, FLOW_PRIO_NORMAL,
             fmt(&m, "dl_dst="ETH_ADDR_FMT, ETH_ADDR_ARGS(b->gw->config->mac)),
             "meter:%"PRIu32",controller(max_len=64,userdata=%02x)",

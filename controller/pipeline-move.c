@@ -238,14 +238,6 @@ pipeline_move_arm(const struct port *port, uint64_t id, const struct nve *new,
 
         put_learn_mapping(&a, id);
         put_learn_remote(&a, FLOW_PLACE_REDIRECT, new, ip);
-
-        /* The VM's own announcement is not for its old place. */
-        flow_list_add(fl, FLOW_TABLE_FLOOD_PORT, FLOW_PRIO_OVERRIDE,
-                      cookie_make(COOKIE_MOVE, id),
-                      fmt(&m, REG_ORIGIN"=%d,metadata=%"PRIu32
-                          ",dl_src="ETH_ADDR_FMT","REG_PORT"=%"PRIu32,
-                          FLOW_FROM_TUNNEL, port->vn->vni,
-                          ETH_ADDR_ARGS(port->mac), old_ofport), "drop");
     } else {
         put_learn_mapping(&a, id);
         put_learn_remote(&a, FLOW_PLACE_REMOTE, new, ip);

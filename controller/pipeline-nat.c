@@ -88,6 +88,7 @@ pipeline_nat(const struct gateway *gw)
     const struct gateway *exit;
     struct flow_list *fl;
     struct ds m = DS_EMPTY_INITIALIZER;
+    struct ds a = DS_EMPTY_INITIALIZER;
 
     if (!ipv6_addr_is_set(&gw->snat)) {
         return NULL;
@@ -109,6 +110,12 @@ pipeline_nat(const struct gateway *gw)
                   fmt(&m, "metadata=%"PRIu32",ct_zone=%"PRIu16","
                       "ct_state=+trk+rpl-inv", gw->vn->vni, gw->zone),
                   "resubmit(,%d)", FLOW_TABLE_POLICY_IN);
+    /* What the controller says of a packet that had been translated. */
+    pipeline_put_send_routed__(&a);
+    flow_list_add(fl, FLOW_TABLE_NAT, FLOW_PRIO_OVERRIDE, cookie,
+                  fmt(&m, "ct_zone=%"PRIu16",ct_state=+trk+rel-inv,"
+                      REG_ORIGIN"=%d,ip", gw->zone, FLOW_ROUTED), "%s",
+                  ds_cstr(&a));
     /* Connections from outside, which nobody here has begun; counted. */
     flow_list_add(fl, FLOW_TABLE_NAT, FLOW_PRIO_DEFAULT, cookie,
                   fmt(&m, "ct_zone=%"PRIu16, gw->zone), "drop");
@@ -117,5 +124,6 @@ pipeline_nat(const struct gateway *gw)
                   fmt(&m, "metadata=%"PRIu32",ip,nw_dst="IP_FMT, gw->vn->vni,
                       IP_ARGS(external_ip(gw))), "drop");
     ds_destroy(&m);
+    ds_destroy(&a);
     return flow_list_finish(fl);
 }

@@ -71,6 +71,10 @@ void pipeline_add_uplink_answer__(struct flow_list *, uint64_t cookie,
                                   const struct gateway *,
                                   const struct in6_addr *ip);
 
+/* Appends the actions that send what has been routed to a MAC address of the
+ * VN that 'metadata' says. */
+void pipeline_put_send_routed__(struct ds *);
+
 /* Returns true if what 'gw' routes into the VN of 'other', a gateway at the
  * same NVE, is translated; IPv4 only. */
 bool pipeline_translates__(const struct gateway *gw,

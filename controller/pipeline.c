@@ -597,6 +597,13 @@ pipeline_port_local(const struct port *port, const struct nve *here,
     flow_list_add(fl, FLOW_TABLE_FLOOD_PORT, FLOW_PRIO_NORMAL, cookie,
                   fmt(&m, "in_port=%"PRIu32","REG_PORT"=%"PRIu32, ofport,
                       ofport), "drop");
+    /* What a VM has sent at its place before is not for itself: it might take
+     * it for somebody else with its address. */
+    flow_list_add(fl, FLOW_TABLE_FLOOD_PORT, FLOW_PRIO_OVERRIDE, cookie,
+                  fmt(&m, REG_ORIGIN"=%d,metadata=%"PRIu32
+                      ",dl_src="ETH_ADDR_FMT","REG_PORT"=%"PRIu32,
+                      FLOW_FROM_TUNNEL, port->vn->vni,
+                      ETH_ADDR_ARGS(port->mac), ofport), "drop");
 
     if (there) {
         if (ip >= 0) {

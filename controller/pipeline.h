@@ -121,8 +121,9 @@ struct flow_list *pipeline_nat(const struct gateway *gw);
 struct flow_list *pipeline_host(const struct gateway *gw, const struct port *);
 
 /* Appends actions, for a packet-out at the NVE of 'gw', that send a frame of
- * it to a port of its VN. */
-void pipeline_put_routed(struct ds *, const struct gateway *gw);
+ * it to a port of its VN.  An ICMP error about a packet that has been
+ * translated in 'zone', unless that is 0, says what the packet was before. */
+void pipeline_put_routed(struct ds *, const struct gateway *gw, uint16_t zone);
 
 /* A move of 'port', whose migration has id 'id'. */
 

@@ -194,6 +194,7 @@ topology_add_vn(struct topology *t, const char *name, uint64_t id)
     hmap_init(&vn->members);
     hmap_init(&vn->groups);
     ovs_list_init(&vn->gateways);
+    ovs_list_init(&vn->gateways_node);
     hmap_insert(&t->vns, &vn->name_node, hash_string(name, 0));
     hmap_insert(&t->vns_by_id, &vn->id_node, hash_uint64(id));
     return vn;
@@ -205,6 +206,7 @@ topology_remove_vn(struct topology *t, struct vn *vn)
     ovs_assert(hmap_is_empty(&vn->ports) && hmap_is_empty(&vn->members)
                && hmap_is_empty(&vn->groups)
                && ovs_list_is_empty(&vn->gateways));
+    ovs_list_remove(&vn->gateways_node);
     hmap_remove(&t->vns, &vn->name_node);
     hmap_remove(&t->vns_by_id, &vn->id_node);
     hmap_destroy(&vn->ports);

@@ -106,8 +106,8 @@ struct vn {
     struct flow_list *list;     /* Cache of wiring.c: of the VN itself. */
     struct hmap groups;         /* Contains "struct mcast_group"s, mcast.h. */
     struct ovs_list gateways;   /* Contains "struct gateway"s, gateway.h. */
-    bool gateways_changed;      /* Who does what is to be looked at.  Set by
-                                 * the owner. */
+    struct ovs_list gateways_node; /* In a list of the owner's: who does what
+                                    * is to be looked at. */
 };
 
 /* An NVE that takes part in a virtual network, because a port is there or is

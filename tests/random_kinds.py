@@ -7,7 +7,7 @@
 import time
 import uuid
 
-from random_scene import Failure, sleep
+from random_scene import GATEWAY_NVES, Failure, sleep
 
 OVER = ("done", "cancelled", "failed")
 
@@ -163,7 +163,8 @@ class Move:
         yield from sleep(self.pause)
         self.run.say("%s lives at %s" % (vm.name, self.new))
         vm.lives = self.new
-        vm.announce(self.announcement, self.run.scene.traffic.peers(vm)[0])
+        vm.announce(self.announcement,
+                    self.run.scene.traffic.neighbors(vm)[0])
 
     def act(self, run):
         self.run = run
@@ -210,6 +211,42 @@ class Move:
             # What an orchestrator would do, had it not gone on too early.
             self.vm.lives = place
         self.vm.settle(place)
+
+
+class GatewayChange:
+    """What an operator does with gateways: takes those at a hypervisor out of
+    service for a while, or has another one serve a VM."""
+
+    def __init__(self, rng, vms):
+        self.hv = rng.choice(GATEWAY_NVES)
+        self.drained = rng.choice([["gwb"], ["gwo"], ["gwb", "gwo"], []])
+        self.vm = rng.choice([vm for vm in vms if vm.router])
+        self.delay = rng.uniform(0, .5)
+        self.length = rng.choice([0, rng.uniform(0, .3), rng.uniform(0, 1)])
+
+    @staticmethod
+    def write(run, table, names, change):
+        """CHANGE is the rest of an operation on the rows with these NAMES."""
+        while run.scene.transact(*[
+                dict({"table": table, "where": [["name", "==", name]]},
+                     **change) for name in names]) is None:
+            yield
+        run.say("%s %s: %s" % (table, " ".join(names), change))
+
+    def act(self, run):
+        yield from sleep(self.delay)
+        names = [name + self.hv[2:] for name in self.drained]
+        if names:
+            yield from self.write(run, "Gateway", names, {
+                "op": "mutate", "mutations": [
+                    ["options", "insert", ["map", [["drain", "true"]]]]]})
+            yield from sleep(self.length)
+            yield from self.write(run, "Gateway", names, {
+                "op": "mutate", "mutations": [
+                    ["options", "delete", ["set", ["drain"]]]]})
+        else:
+            yield from self.write(run, "Port", [self.vm.name], {
+                "op": "update", "row": {"gateway": "gwb" + self.hv[2:]}})
 
 
 class Evacuation:

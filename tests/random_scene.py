@@ -108,7 +108,17 @@ class Daemon:
         self.read_pid()
 
 
+# Gateways of VN blue, and of what is outside.  Those of a VN have the same
+# addresses at each of the hypervisors.
+GATEWAY_NVES = ["hv1", "hv2"]
+GATEWAYS = {"gwb": ("blue", "0a:00:00:00:01:fe", "10.0.0.254/24", "vns=out"),
+            "gwo": ("out", "0a:00:00:00:02:fe", "10.0.1.254/24", "vns=blue")}
+
+
 class Scene:
+    """The VMs of blue have a way out, by the uplinks of GATEWAY_NVES, to a
+    host at a switch."""
+
     def __init__(self, nves, vms_per_vn, rate):
         self.tmp = tempfile.mkdtemp(prefix="nva-rm.", dir="/tmp")
         self.dir = self.tmp + "/s"
@@ -116,9 +126,12 @@ class Scene:
         self.hvs = ["hv%d" % i for i in range(1, nves + 1)]
         self.rate = rate
         self.vms = [VM(v * vms_per_vn + i, vn[0] + str(i + 1), vn,
-                       "0a:00:00:00:00:%02x" % (i + 1), "10.0.0.%d" % (i + 1))
+                       "0a:00:00:00:00:%02x" % (i + 1), "10.0.0.%d" % (i + 1),
+                       GATEWAYS["gwb"][1] if vn == "blue" else None)
                     for v, vn in enumerate(["blue", "red"])
                     for i in range(vms_per_vn)]
+        self.host = VM(len(self.vms), "host", "out", "0a:00:00:00:02:01",
+                       "10.0.1.1", GATEWAYS["gwo"][1])
         self.daemons = {}
         self.traffic = None
 
@@ -189,6 +202,36 @@ class Scene:
                                      "eth0")
         vm.lives = hvs[0]
 
+    def ip(self, netns, *argv):
+        self.run_now("ip", "-n", self.prefix + netns, *argv)
+
+    def add_outside(self, ctl):
+        """Adds the host, the switch, and the gateways."""
+        for netns in ("switch", "host"):
+            self.run_now("ip", "netns", "add", self.prefix + netns)
+        self.ip("switch", "link", "add", "br0", "type", "bridge",
+                "mcast_snooping", "0")
+        self.ip("switch", "link", "set", "br0", "up")
+        for netns, device in [("host", "eth0")] + [
+                (hv, "up0") for hv in GATEWAY_NVES]:
+            self.ip("switch", "link", "add", netns, "master", "br0", "type",
+                    "veth", "peer", "name", device, "netns",
+                    self.prefix + netns)
+            self.ip("switch", "link", "set", netns, "up")
+            self.ip(netns, "link", "set", device, "up")
+        self.run_now(*ctl, "vn-add", "out", "5003", "--", "port-add", "host",
+                     "out", self.host.mac.hex(":"), self.host.ip)
+        for hv in GATEWAY_NVES:
+            self.sandbox("hv", hv, "ovs-vsctl", "add-port", "br-int", "up0",
+                         "--", "set", "Interface", "up0",
+                         "external_ids:nva-uplink=out:0")
+            for name, (vn, mac, ip, vns) in GATEWAYS.items():
+                self.run_now(*ctl, "gw-add", name + hv[2:], vn, hv, mac, ip,
+                             vns)
+        self.host.sockets["host"] = open_in(self.prefix + "host", "eth0")
+        self.host.lives = "host"
+        self.host.settle("host")
+
     def start(self):
         self.sandbox("start")
         ctl = [UTILITIES + "/nva-ctl", "--timeout=20",
@@ -200,6 +243,7 @@ class Scene:
         for vm in self.vms:
             self.run_now(*ctl, "port-add", vm.name, vm.vn, vm.mac.hex(":"),
                          vm.ip)
+        self.add_outside(ctl)
         for i, vm in enumerate(self.vms):
             k = i % len(self.hvs)
             self.add_vm(vm, self.hvs[k:] + self.hvs[:k])
@@ -209,10 +253,11 @@ class Scene:
             vm.lives = self.port_of(vm)
             vm.settle(vm.lives)
         self.find_daemons()
+        finish(self.log_all())
         finish(self.daemons["nva-controller"].kill())
         finish(self.daemons["nva-controller"].start())
         taps = [open_in(self.prefix + "underlay", hv) for hv in self.hvs]
-        self.traffic = Traffic(self.vms, taps, self.rate)
+        self.traffic = Traffic(self.vms + [self.host], taps, self.rate)
 
     def port_of(self, vm):
         """Where the database says VM is."""
@@ -241,6 +286,16 @@ class Scene:
             self.daemons[hv + "/ovs-vswitchd"] = Daemon(
                 self, hv + "/ovs-vswitchd",
                 ["ovs-vswitchd", "unix:%s/%s/db.sock" % (d, hv)], ns)
+
+    def log_all(self):
+        """Has the NVA database log each connection that breaks, not some."""
+        yield from self.run([
+            "ovs-appctl", "-t", self.dir + "/nva-ovsdb-server.ctl",
+            "vlog/disable-rate-limit", "jsonrpc"])
+
+    def start_database(self):
+        yield from self.daemons["nva-ovsdb-server"].start()
+        yield from self.log_all()
 
     def start_hv_database(self, hv):
         """Waits for ovs-vswitchd, which backs off.  Without its database it
@@ -325,6 +380,9 @@ class Scene:
                     daemon.signal(signal.SIGCONT)
         finish(self.run([UTILITIES + "/nva-sandbox", "--dir=" + self.dir,
                          "--prefix=" + self.prefix, "stop"], check=False))
+        for netns in ("switch", "host"):
+            finish(self.run(["ip", "netns", "del", self.prefix + netns],
+                            check=False))
         shutil.rmtree(self.tmp, ignore_errors=True)
 
 

@@ -35,13 +35,25 @@ def checksum(data):
 
 
 class VM:
-    def __init__(self, index, name, vn, mac, ip):
+    """Also a host that does not move."""
+
+    def __init__(self, index, name, vn, mac, ip, router=None):
         self.index, self.name, self.vn = index, name, vn
         self.mac, self.ip = bytes.fromhex(mac.replace(":", "")), ip
+        # The MAC address of its gateway, if it has one.
+        self.router = router and bytes.fromhex(router.replace(":", ""))
         self.sockets = {}           # By hypervisor.
         self.lives = None           # Where it runs, or None.
         self.settled = None         # Where it must be found ...
         self.since = 0              # ... by what is sent from then on.
+
+    def is_neighbor(self, other):
+        return self.vn == other.vn and self is not other
+
+    def reaches(self, other):
+        """Also through gateways."""
+        return self.is_neighbor(other) or bool(
+            self.vn != other.vn and self.router and other.router)
 
     def settle(self, place):
         self.settled, self.since = place, time.monotonic()
@@ -93,7 +105,8 @@ class Traffic(threading.Thread):
             + socket.inet_aton(vm.ip) \
             + socket.inet_aton("255.255.255.255" if to is EVERYBODY else to.ip)
         ip = ip[:10] + struct.pack("!H", checksum(ip)) + ip[12:]
-        mac = b"\xff" * 6 if to is EVERYBODY else to.mac
+        mac = (b"\xff" * 6 if to is EVERYBODY
+               else to.mac if to.vn == vm.vn else vm.router)
         return key + (number,), mac + vm.mac + b"\x08\x00" + ip + udp
 
     def send(self, vm, to):
@@ -111,8 +124,11 @@ class Traffic(threading.Thread):
                 pass                # The interface is down; it is lost.
             return key
 
+    def neighbors(self, vm):
+        return [v for v in self.vms if vm.is_neighbor(v)]
+
     def peers(self, vm):
-        return [v for v in self.vms if v.vn == vm.vn and v is not vm]
+        return [v for v in self.vms if vm.reaches(v)]
 
     def send_all(self, broadcast=False):
         """Returns the keys, and the VMs that shall get each."""
@@ -120,8 +136,8 @@ class Traffic(threading.Thread):
         for vm in self.vms:
             for to in self.peers(vm):
                 keys[self.send(vm, to)] = [to]
-            if broadcast:
-                keys[self.send(vm, EVERYBODY)] = self.peers(vm)
+            if broadcast and self.neighbors(vm):
+                keys[self.send(vm, EVERYBODY)] = self.neighbors(vm)
         keys.pop(None, None)
         return keys
 
@@ -146,7 +162,9 @@ class Traffic(threading.Thread):
             self.n_got += 1
             places = self.got.setdefault(key, [])
             src, dst, _number = key
-            if self.vms[src].vn != vm.vn:
+            if self.vms[src] is vm:
+                self.complain(key, "came back to " + vm.name)
+            elif not self.vms[src].reaches(vm):
                 self.complain(key, "reached %s of another network" % vm.name)
             elif dst not in (vm.index, EVERYBODY):
                 self.complain(key, "reached " + vm.name)

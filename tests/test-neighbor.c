@@ -8,6 +8,7 @@
  *
  *   link A B | unlink A B | up A | down A
  *   busy A | idle A
+ *   warm A B | blind A B
  *   run TIME         do what is due, with time passing up to TIME
  *   lose | arrive    what becomes of probes from now on
  *   rubbish A        something else arrives at A
@@ -173,6 +174,11 @@ do_line(struct scene *s, const char *line)
     } else if (!strcmp(command, "busy") || !strcmp(command, "idle")) {
         neighbors_set_busy(s->neighbors, find(s, a),
                            !strcmp(command, "busy"));
+    } else if (!strcmp(command, "warm")) {
+        neighbors_warm(s->neighbors, find(s, a), find(s, b), s->now);
+    } else if (!strcmp(command, "blind")) {
+        neighbors_resolve_blindly(s->neighbors, find(s, a), find(s, b),
+                                  s->now);
     } else if (!strcmp(command, "run")) {
         run(s, atoll(a));
     } else if (!strcmp(command, "lose")) {

@@ -3,7 +3,7 @@
 
 /* Who watches whom, and who has failed.
  *
- * There are NVEs a to f, VNs red and blue.  Reads commands from stdin, one a
+ * There are NVEs a to j, VNs red and blue.  Reads commands from stdin, one a
  * line, and prints each with what happens.
  *
  *   gateway VN NVE         adds or removes a gateway of VN
@@ -27,6 +27,8 @@
 #include "util.h"
 #include "watch.h"
 #include "wiring.h"
+
+#define LAST_NVE 'j'
 
 /* The controller has no session with an NVE whose 'failed' is set here. */
 static bool
@@ -60,10 +62,10 @@ plan(struct topology *t, bool enabled)
 {
     size_t n = watch_plan(t, enabled, on_changed, NULL);
 
-    for (char name[] = "a"; name[0] <= 'f'; name[0]++) {
+    for (char name[] = "a"; name[0] <= LAST_NVE; name[0]++) {
         struct nve *nve = topology_find_nve(t, name);
 
-        for (char other[] = "a"; other[0] <= 'f'; other[0]++) {
+        for (char other[] = "a"; other[0] <= LAST_NVE; other[0]++) {
             if (other[0] > name[0]
                 && watch_find(nve, topology_find_nve(t, other))) {
                 printf(" %s-%s", name, other);
@@ -76,7 +78,7 @@ plan(struct topology *t, bool enabled)
 static void
 judge(const struct topology *t)
 {
-    for (char name[] = "a"; name[0] <= 'f'; name[0]++) {
+    for (char name[] = "a"; name[0] <= LAST_NVE; name[0]++) {
         const struct nve *nve = topology_find_nve(t, name);
 
         if (!ovs_list_is_empty(&nve->watches)) {
@@ -160,7 +162,7 @@ test_watch(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
     char line[128];
 
     topology_init(&t);
-    for (char name[] = "a"; name[0] <= 'f'; name[0]++) {
+    for (char name[] = "a"; name[0] <= LAST_NVE; name[0]++) {
         topology_add_nve(&t, name, name[0] - 'a' + 1);
     }
     topology_add_vn(&t, "red", 32);
