@@ -12,6 +12,7 @@
 
 #include "bird.h"
 #include "clock.h"
+#include "coverage.h"
 #include "host-route.h"
 #include "openvswitch/dynamic-string.h"
 #include "openvswitch/poll-loop.h"
@@ -20,6 +21,8 @@
 #include "util.h"
 
 VLOG_DEFINE_THIS_MODULE(nva_route);
+
+COVERAGE_DEFINE(nva_route_unchanged);
 
 /* A change of host routes waits this long for others, in ms; then all are
  * written.  It is in nobody's way: the gateway that a route leads to so far
@@ -123,6 +126,7 @@ update(struct nva_routes *r, const struct topology *t, long long int now)
     n = host_routes_format(t, &s);
     r->write_at = LLONG_MAX;
     if (r->written && !strcmp(r->written, ds_cstr(&s))) {
+        COVERAGE_INC(nva_route_unchanged);
         ds_destroy(&s);
         return;
     }
