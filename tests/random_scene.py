@@ -358,6 +358,8 @@ class Scene:
         for log in self.logs():
             name = os.path.relpath(log, self.dir).replace("/", ".")
             shutil.copy(log, os.path.join(to, name))
+        # For "ovsdb-tool show-log -mm".
+        shutil.copy(self.dir + "/nva.db", to)
         for hv in self.hvs:
             d = os.path.join(self.dir, hv)
             pid = self.daemons[hv + "/ovs-vswitchd"].pid
