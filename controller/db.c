@@ -92,14 +92,6 @@ run_txn(struct db *db)
     enum ovsdb_idl_txn_status status;
     char *error;
 
-    if (!db->txn) {
-        if (clock_msec() < db->send_at
-            || !ovsdb_idl_is_connected(db->idl)) {
-            return;
-        }
-        start_txn(db);
-    }
-
     status = ovsdb_idl_txn_commit(db->txn);
     switch (status) {
     case TXN_INCOMPLETE:
@@ -147,8 +139,20 @@ db_run(struct db *db)
         db_report_changes(db);
     }
     ovsdb_idl_track_clear(db->idl);
-    run_txn(db);
+    if (db->txn) {
+        run_txn(db);
+    }
     return true;
+}
+
+void
+db_send(struct db *db)
+{
+    if (!db->txn && clock_msec() >= db->send_at
+        && ovsdb_idl_is_connected(db->idl)) {
+        start_txn(db);
+        run_txn(db);
+    }
 }
 
 void

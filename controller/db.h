@@ -161,9 +161,14 @@ struct db_evacuation_status {
 struct db *db_create(const char *remote, const struct db_class *, void *aux);
 void db_destroy(struct db *);
 
-/* Reports changes and sends status.  Returns true if this controller is the
- * one that acts. */
+/* Reports changes.  Returns true if this controller is the one that acts. */
 bool db_run(struct db *);
+
+/* Sends the status that is due.  To be called when the owner has digested all
+ * that db_run() has reported: what he thinks of it in between, when he knows
+ * only some of the rows after a restart, must not get into the database. */
+void db_send(struct db *);
+
 void db_wait(struct db *);
 
 /* Each returns the sequence number that 'written' reports when it is done. */

@@ -161,20 +161,29 @@ is_nearer(const struct gateway *a, const struct gateway *b,
             : strcmp(a->name, b->name) < 0);
 }
 
+enum gateway_fitness
+gateway_fitness(const struct gateway *gw)
+{
+    return (gw->config->drain ? GATEWAY_DRAINED
+            : gw->nve->failed ? GATEWAY_FAILED
+            : gw->ready ? GATEWAY_READY : GATEWAY_USABLE);
+}
+
 bool
 gateway_is_usable(const struct gateway *gw)
 {
-    return !gw->config->drain && !gw->nve->failed;
+    return gateway_fitness(gw) >= GATEWAY_USABLE;
 }
 
 struct gateway *
-gateway_nearest(const struct vn *vn, const struct nve *nve, bool ready)
+gateway_nearest(const struct vn *vn, const struct nve *nve,
+                enum gateway_fitness min)
 {
     struct gateway *best = NULL;
     struct gateway *gw;
 
     LIST_FOR_EACH (gw, vn_node, &vn->gateways) {
-        if (gateway_is_usable(gw) && (gw->ready || !ready)
+        if (gateway_fitness(gw) >= min
             && (!best || is_nearer(gw, best, nve))) {
             best = gw;
         }

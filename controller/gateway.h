@@ -139,15 +139,25 @@ struct gateway *gateway_find_by_id(const struct topology *, uint64_t id);
 /* Returns the gateway of 'vn' at 'nve', or null. */
 struct gateway *gateway_at(const struct vn *, const struct nve *);
 
-/* Returns true if ports may be given to 'gw'. */
+/* Whether a gateway can serve, from worst to best. */
+enum gateway_fitness {
+    GATEWAY_DRAINED,            /* It shall not. */
+    GATEWAY_FAILED,             /* Its NVE is not heard, or was not lately. */
+    GATEWAY_USABLE,             /* Ports may be given to it. */
+    GATEWAY_READY               /* Its NVE has all that it needs for that. */
+};
+
+enum gateway_fitness gateway_fitness(const struct gateway *);
+
+/* Returns true if 'gw' is GATEWAY_USABLE or better. */
 bool gateway_is_usable(const struct gateway *gw);
 
 /* Returns the gateway that a port at 'nve' shall use unless told otherwise: of
- * those that are usable, and ready if 'ready', the one with the lowest metric
- * there; of several, the one that is there itself, and otherwise the one whose
- * name sorts first.  Null if the VN has none. */
+ * those that are 'min' or better, the one with the lowest metric there; of
+ * several, the one that is there itself, and otherwise the one whose name
+ * sorts first.  Null if the VN has none. */
 struct gateway *gateway_nearest(const struct vn *, const struct nve *,
-                                bool ready);
+                                enum gateway_fitness min);
 
 /* Returns true if a gateway with 'config' is to route into 'vn'. */
 bool gateway_names(const struct gateway_config *config, const struct vn *);

@@ -416,14 +416,15 @@ check_interfaces(const struct topology *t, const struct port *port)
             : NULL);
 }
 
-void
-nva_write_port(struct nva *nva, const struct port *port)
+static void
+write_port_at(struct nva *nva, const struct port *port, const struct nve *nve,
+              bool lazy)
 {
     char *error = nva_probe_get_error(port);
     struct db_port_status status = {
-        .nve = port->place.nve ? port->place.nve->name : NULL,
+        .nve = nve ? nve->name : NULL,
         .state = (port->move || port->closed ? "moving"
-                  : port->place.nve ? "bound" : "unbound"),
+                  : nve ? "bound" : "unbound"),
         .served_by = port->gateway ? port->gateway->name : NULL,
         .n_spoofed = port->n_spoofed,
     };
@@ -435,9 +436,22 @@ nva_write_port(struct nva *nva, const struct port *port)
         error = nva_takeover_get_port_error(port);
     }
     status.error = error;
-    status.lazy = port->move && !error;
+    status.lazy = lazy && !error;
     db_write_port(nva->db, &port->uuid, &status);
     free(error);
+}
+
+void
+nva_write_port(struct nva *nva, const struct port *port)
+{
+    write_port_at(nva, port, port->place.nve, port->move != NULL);
+}
+
+void
+nva_record_port(struct nva *nva, const struct port *port,
+                const struct nve *nve)
+{
+    write_port_at(nva, port, nve, false);
 }
 
 static void
@@ -632,7 +646,7 @@ on_port(const struct db_port *row, void *nva_)
     port->mac = mac;
     topology_set_ips(port, ips, row->n_ips);
     port->security = row->port_security;
-    port->gateway_last = nullable_xstrdup(row->served_by);
+    port->gateway_last = row->served_by[0] ? xstrdup(row->served_by) : NULL;
     port->gateway_wanted = xstrdup(row->gateway);
     if (row->nve) {
         wiring_place_port(&nva->topology, port,

@@ -131,13 +131,9 @@ static void
 mig_record(struct move *move, void *mig_)
 {
     struct mig *mig = mig_;
-    struct db_port_status status = {
-        .nve = move->new_nve->name,
-        .state = "moving",
-    };
 
-    /* This is not lazy, and so neither is what goes along. */
-    db_write_port(mig->nva->db, &move->port->uuid, &status);
+    /* What is not sent at once so far goes along. */
+    nva_record_port(mig->nva, move->port, move->new_nve);
     mig->recording = nva_mig_write(mig, NULL, NULL);
 }
 

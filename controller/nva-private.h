@@ -231,6 +231,10 @@ extern const struct db_class nva_db_class;
 void nva_rebind(struct nva *, struct port *);
 void nva_write_port(struct nva *, const struct port *);
 
+/* Does so at once, with 'nve' as the place of 'port', whose move is about to
+ * end there. */
+void nva_record_port(struct nva *, const struct port *, const struct nve *);
+
 /* Takes what NVA_Global:options says; what is not there has its default. */
 void nva_configure(struct nva *, const struct smap *options);
 

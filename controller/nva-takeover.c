@@ -43,7 +43,8 @@ nva_takeover_serve(struct port *port, struct gateway *gw)
 /* Returns the gateway that shall serve 'port': the one asked for; otherwise
  * the one that did or does, wherever the port is now (C2); otherwise the
  * nearest.  One that takes over from another must be able to serve before
- * anybody sends to it; without any, all stays as it is. */
+ * anybody sends to it; without any, all stays as it is.  If all have failed, a
+ * port that has none gets one of these: its NVE may serve all the same. */
 static struct gateway *
 choose(const struct port *port)
 {
@@ -65,10 +66,13 @@ choose(const struct port *port)
         at = gw->nve;
     }
     if (at && port->gateway_last) {
-        other = gateway_nearest(port->vn, at, true);
+        other = gateway_nearest(port->vn, at, GATEWAY_READY);
     }
     if (at && !other && !gw) {
-        other = gateway_nearest(port->vn, at, false);
+        other = gateway_nearest(port->vn, at, GATEWAY_USABLE);
+        if (!other) {
+            other = gateway_nearest(port->vn, at, GATEWAY_FAILED);
+        }
     }
     return other ? other : gw;
 }
@@ -160,24 +164,38 @@ set_outside(struct nva *nva, struct gateway *gw, enum gateway_outside outside)
     }
 }
 
+/* Returns the best gateway of 'vn' of those that can speak outside and are
+ * 'min' or better; or null. */
+static struct gateway *
+best_speaker(const struct vn *vn, enum gateway_fitness min)
+{
+    struct gateway *best = NULL;
+    struct gateway *gw;
+
+    LIST_FOR_EACH (gw, vn_node, &vn->gateways) {
+        if (can_speak(gw) && gateway_fitness(gw) >= min
+            && (!best || gateway_precedes(gw, best))) {
+            best = gw;
+        }
+    }
+    return best;
+}
+
 /* Returns the gateway of 'vn' that is to speak outside, null for none, if
  * 'old' did, which may be null.  There is no change without need. */
 static struct gateway *
 choose_speaker(const struct vn *vn, struct gateway *old)
 {
-    struct gateway *best = NULL;
-    struct gateway *gw;
+    struct gateway *new;
 
     if (old && can_speak(old) && gateway_is_usable(old)) {
         return old;
     }
-    LIST_FOR_EACH (gw, vn_node, &vn->gateways) {
-        if (can_speak(gw) && gateway_is_usable(gw) && (gw->ready || !old)
-            && (!best || gateway_precedes(gw, best))) {
-            best = gw;
-        }
+    new = best_speaker(vn, old ? GATEWAY_READY : GATEWAY_USABLE);
+    if (!new && old && can_speak(old)) {
+        return old;
     }
-    return best ? best : old && can_speak(old) ? old : NULL;
+    return new ? new : best_speaker(vn, GATEWAY_FAILED);
 }
 
 /* The physical network need not be told of 'gw' any more.  Others of its VN

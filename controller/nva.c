@@ -271,6 +271,7 @@ nva_run(struct nva *nva)
         return;
     }
     nva_gateways_run(nva);
+    db_send(nva->db);
     /* Before what hypervisors say, lest one that is heard of for the first
      * time loses the sessions that it has. */
     nva_watch_run(nva, clock_msec());

@@ -102,7 +102,7 @@ test_toggle_gateway(struct topology *t, struct vn *vn, struct nve *nve,
     }
     HMAP_FOR_EACH (port, vn_node, &vn->ports) {
         if (random_uint32() % 2) {
-            port->gateway = gateway_nearest(vn, nve, false);
+            port->gateway = gateway_nearest(vn, nve, GATEWAY_USABLE);
             wiring_way_out_changed(t, port);
         }
     }
