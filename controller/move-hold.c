@@ -20,7 +20,8 @@
 VLOG_DEFINE_THIS_MODULE(move_hold);
 
 /* How long packets may be under way to the new NVE when all others have taken
- * a hold back. */
+ * a hold back, and how long it goes on working off flows that it has cached
+ * when it has, too. */
 #define RELEASE_SETTLE_MS 20
 
 /* How often it is looked whether they have, and how long an NVE that is
@@ -91,6 +92,14 @@ move_delivered(struct move *move, const struct nve *nve, uint64_t n_packets,
 
 /* Taking a hold back. */
 
+/* Has 'move' wait for 'release', and look at 'at' whether that is so. */
+static void
+set_release(struct move *move, enum move_release release, long long int at)
+{
+    move->release = release;
+    move->release_at = at;
+}
+
 void
 move_release__(struct move *move, long long int now)
 {
@@ -106,8 +115,8 @@ move_release__(struct move *move, long long int now)
         }
     }
     wiring_port_changed(move->topology, move->port);
-    move->release = MOVE_RELEASE_OTHERS;
-    move->release_at = now + RELEASE_POLL_MS; /* When flows have been sent. */
+    /* When flows have been sent. */
+    set_release(move, MOVE_RELEASE_OTHERS, now + RELEASE_POLL_MS);
 }
 
 bool
@@ -147,9 +156,9 @@ others_are_released(struct move *move, long long int now)
     return true;
 }
 
-/* Removes the hold from the new NVE, too, and has what it cost counted. */
+/* Removes the hold from the new NVE, too. */
 static void
-release_new(struct move *move, long long int now)
+release_new(struct move *move)
 {
     char *names = move_format_waiting__(move);
 
@@ -159,14 +168,19 @@ release_new(struct move *move, long long int now)
                   "again", move->port->name, names);
     }
     free(names);
-    move->release = MOVE_RELEASE_COUNT;
-    move->release_at = now;
+    move_undo__(move);
+}
+
+/* Has what the hold cost counted. */
+static void
+count(struct move *move, long long int now)
+{
+    set_release(move, MOVE_RELEASE_COUNT, now);
     if (move->at_new.started && move_is_connected__(move->new_nve)) {
         ofsync_count_port(move->new_nve->ofsync, move_unit__(move),
                           move->new_ofport);
         move->release_at = now + RELEASE_MAX_MS;
     }
-    move_undo__(move);
 }
 
 void
@@ -179,15 +193,28 @@ move_release_run__(struct move *move, long long int now, long long int wall)
     switch (move->release) {
     case MOVE_RELEASE_OTHERS:
         if (others_are_released(move, now)) {
-            move->release = MOVE_RELEASE_NEW;
-            move->release_at = now + RELEASE_SETTLE_MS;
+            set_release(move, MOVE_RELEASE_UNDER_WAY, now + RELEASE_SETTLE_MS);
+        }
+        break;
+
+    case MOVE_RELEASE_UNDER_WAY:
+        if (is_released(move->new_part, now)) {
+            release_new(move);
+            move->release_by = now + RELEASE_MAX_MS;
+            set_release(move, MOVE_RELEASE_NEW, now + RELEASE_POLL_MS);
         }
         break;
 
     case MOVE_RELEASE_NEW:
-        if (is_released(move->new_part, now)) {
-            release_new(move, now);
+        if (ofsync_is_confirmed(move->new_nve->ofsync)
+            || !move_is_connected__(move->new_nve)
+            || now >= move->release_by) {
+            set_release(move, MOVE_RELEASE_CACHED, now + RELEASE_SETTLE_MS);
         }
+        break;
+
+    case MOVE_RELEASE_CACHED:
+        count(move, now);
         break;
 
     case MOVE_RELEASE_COUNT:

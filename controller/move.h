@@ -78,11 +78,13 @@ enum move_hold {
 const char *move_hold_to_string(enum move_hold);
 enum move_hold move_hold_from_string(const char *);
 
-/* Who is being told that a hold has been taken back. */
+/* What a hold that is being taken back waits for. */
 enum move_release {
-    MOVE_RELEASE_OTHERS,        /* The old NVE and the peers. */
-    MOVE_RELEASE_NEW,           /* They have been; then the new NVE. */
-    MOVE_RELEASE_COUNT          /* Nobody any more. */
+    MOVE_RELEASE_OTHERS,        /* The old NVE and the peers confirm it, */
+    MOVE_RELEASE_UNDER_WAY,     /* packets arrive at the new NVE, */
+    MOVE_RELEASE_NEW,           /* the new NVE confirms it, too, */
+    MOVE_RELEASE_CACHED,        /* its cached flows have gone, */
+    MOVE_RELEASE_COUNT          /* and it says what it has delivered. */
 };
 
 /* Packets that were delivered to an interface since a hold began. */
@@ -150,7 +152,8 @@ struct move {
     enum move_hold hold;
     long long int old_at;       /* MOVE_HOLD: when to commit the old NVE, */
     enum move_release release;  /* How far it has been taken back, */
-    long long int release_at;   /* and when to look again. */
+    long long int release_at;   /* when to look again, */
+    long long int release_by;   /* and how long the new NVE may take. */
     struct move_delivery at_old, at_new;
 
     /* Draining. */
