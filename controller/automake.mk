@@ -85,6 +85,7 @@ controller_libnva_a_SOURCES = \
 	controller/nva-takeover.c \
 	controller/nva-unrouted.c \
 	controller/nva-uplink.c \
+	controller/nva-vn.c \
 	controller/nva-watch.c \
 	controller/nva.c \
 	controller/nva.h \

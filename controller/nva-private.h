@@ -238,6 +238,9 @@ void nva_record_port(struct nva *, const struct port *, const struct nve *);
 /* Takes what NVA_Global:options says; what is not there has its default. */
 void nva_configure(struct nva *, const struct smap *options);
 
+/* nva-vn.c */
+void nva_vn_row(struct nva *, const struct db_vn *);
+
 /* nva-move.c */
 void nva_mig_dirty(struct mig *);
 void nva_mig_row(struct nva *, const struct db_migration *);
