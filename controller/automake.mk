@@ -75,6 +75,7 @@ controller_libnva_a_SOURCES = \
 	controller/nva-nat.c \
 	controller/nva-hypervisor.c \
 	controller/nva-intent.c \
+	controller/nva-keep.c \
 	controller/nva-mcast.c \
 	controller/nva-move-row.c \
 	controller/nva-move.c \
@@ -105,6 +106,7 @@ controller_libnva_a_SOURCES = \
 	controller/pipeline-gateway.c \
 	controller/pipeline-ila.c \
 	controller/pipeline-late.c \
+	controller/pipeline-keep.c \
 	controller/pipeline-move.c \
 	controller/pipeline-mtu.c \
 	controller/pipeline-nat.c \

@@ -56,7 +56,12 @@ struct uuid;
            "where its VM is stopped.")                                      \
     COOKIE(NAT, 21, "nat", GATEWAY,                                         \
            "The external address of a gateway: answers to ARP for it, what " \
-           "is translated from it, and what becomes of the rest.")
+           "is translated from it, and what becomes of the rest.")          \
+    COOKIE(KEPT, 22, "kept", PORT,                                          \
+           "Connections that stay with the gateway that served the port.")  \
+    COOKIE(BEGUN, 23, "begun", PORT,                                        \
+           "TCP connections that the port has begun since it has another "  \
+           "gateway.")
 
 enum cookie_kind {
 #define COOKIE(NAME, N, STRING, OBJECT, MEANING) COOKIE_##NAME = N,

@@ -123,6 +123,7 @@ report_port(struct db *db, const struct nvarec_port *row)
         .port_security = row->port_security,
         .gateway = row->gateway,
         .served_by = row->served_by,
+        .served_before = row->served_before,
         .nve = row->nve,
         .n_spoofed = row->spoofed,
     }, db->aux);

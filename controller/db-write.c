@@ -146,6 +146,7 @@ db_write_port(struct db *db, const struct uuid *uuid,
     w->strings[1] = xstrdup(status->state);
     w->strings[2] = nullable_xstrdup(status->error);
     w->strings[3] = nullable_xstrdup(status->served_by);
+    w->strings[4] = nullable_xstrdup(status->served_before);
     w->number = status->n_spoofed;
     return db->seqno;
 }
@@ -267,6 +268,7 @@ apply_port(struct db *db, const struct write *w)
         nvarec_port_set_state(row, w->strings[1]);
         nvarec_port_set_error(row, or_empty(w->strings[2]));
         nvarec_port_set_served_by(row, or_empty(w->strings[3]));
+        nvarec_port_set_served_before(row, or_empty(w->strings[4]));
         nvarec_port_set_spoofed(row, w->number);
     }
 }

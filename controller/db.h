@@ -51,7 +51,8 @@ struct db_port {
     size_t n_ips;
     bool port_security;
     const char *gateway;        /* Asked for, or empty. */
-    const char *served_by;      /* As last written, or empty. */
+    const char *served_by;      /* As last written, or empty; */
+    const char *served_before;  /* and so this. */
     const char *nve;            /* Where it is said to be, or null. */
     int64_t n_spoofed;
 };
@@ -137,6 +138,7 @@ struct db_port_status {
     const char *nve;            /* Null if it is not bound. */
     const char *state;          /* "unbound", "bound", "moving". */
     const char *served_by;      /* Its gateway; null for none. */
+    const char *served_before;  /* Likewise, for older connections. */
     int64_t n_spoofed;
     const char *error;          /* Null for none. */
     bool lazy;                  /* Only passing. */

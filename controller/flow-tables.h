@@ -42,6 +42,10 @@
                "Turn a neighbor solicitation into its answer")              \
     FLOW_TABLE(35, LOOKUP, "lookup", "in_port,origin,metadata", "",         \
                "Tell unicast from broadcast and multicast")                 \
+    FLOW_TABLE(38, CONNECTION, "connection", "in_port", "way",              \
+               "Find which gateway a connection of a port goes by")           \
+    FLOW_TABLE(39, WAY_OUT, "way-out", "in_port,way", "place,encap",        \
+               "To the gateway of a connection")                            \
     FLOW_TABLE(40, GATEWAY, "gateway", "in_port,origin,metadata",           \
                "place,encap",                                               \
                "To the gateway that serves a port")                         \
@@ -96,6 +100,8 @@
 
 /* Register, C name, name in documents, contents. */
 #define FLOW_REGS                                                           \
+    FLOW_REG(0,  WAY,       "way",                                          \
+             "0 unknown, 1 the port's gateway, 2 the one before")           \
     FLOW_REG(1,  ND_FLAGS,  "nd_flags",  "flags of the answer")             \
     FLOW_REG(2,  ND_OPTION, "nd_option", "option type of the answer")       \
     FLOW_REG(8,  VN_IN,     "vn_in",     "VNI before a gateway routed it")  \
@@ -142,6 +148,12 @@ enum flow_place {
     FLOW_PLACE_REDIRECT = 3,    /* Remote, also for what a tunnel brought. */
     FLOW_PLACE_CLOSED = 4,      /* A local port whose VM is stopped. */
     FLOW_PLACE_ANNOUNCED = 5    /* All other NVEs, of an announcement. */
+};
+
+enum flow_way {
+    FLOW_WAY_UNKNOWN = 0,
+    FLOW_WAY_NEW = 1,           /* By the gateway that serves the port. */
+    FLOW_WAY_OLD = 2            /* By the one that did. */
 };
 
 /* Priorities, in all tables.  What a move learns in the data path is above

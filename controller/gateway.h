@@ -111,6 +111,28 @@ struct gateway {
                                  * LLONG_MAX as long as that is not known. */
 };
 
+/* What connections there are, of those that are not known yet. */
+enum keep_stage {
+    KEEP_ALL,                   /* All exist. */
+    KEEP_SURVEY,                /* Those of TCP exist that have no SYN, and all
+                                 * others do. */
+    KEEP_KNOWN                  /* Only those of TCP that have no SYN do. */
+};
+
+/* Connections of a port that stay with the gateway that served it before.
+ * They are known by flows that its NVE learns in the data path. */
+struct keep {
+    struct gateway *gw;         /* The one before. */
+    enum keep_stage stage;
+
+    /* Of nva-keep.c. */
+    struct ovs_list node;       /* In nva's 'keeps'. */
+    struct port *port;
+    struct nve *nve;            /* Where the port is. */
+    long long int since;        /* When the survey began. */
+    long long int poll_at;
+};
+
 /* Adds a gateway of 'vn' at 'nve', which must not have one yet.  The owner
  * sets 'config' before anything else. */
 struct gateway *gateway_add(const char *name, uint64_t id, struct vn *,

@@ -289,6 +289,9 @@ remove_gateway(struct nva *nva, struct row *row)
         struct port *port;
 
         HMAP_FOR_EACH (port, vn_node, &vn->ports) {
+            if (port->keep && port->keep->gw == gw) {
+                nva_keep_stop(nva, port, "that was deleted");
+            }
             if (port->gateway == gw) {
                 nva_takeover_serve(port, NULL);
             }

@@ -145,6 +145,7 @@ remove_nve(struct nva *nva, struct nve *nve)
 
     nva_evacuate_nve_gone(nva, nve);
     nva_mig_nve_gone(nva, nve);
+    nva_keep_nve_gone(nva, nve);
     nva_gateways_nve_gone(nva, nve);
     nva_late_nve_gone(nva, nve);
     HMAP_FOR_EACH (port, name_node, &nva->topology.ports) {
@@ -285,6 +286,7 @@ write_port_at(struct nva *nva, const struct port *port, const struct nve *nve,
         .state = (port->move || port->closed ? "moving"
                   : nve ? "bound" : "unbound"),
         .served_by = port->gateway ? port->gateway->name : NULL,
+        .served_before = port->keep ? port->keep->gw->name : NULL,
         .n_spoofed = port->n_spoofed,
     };
 
@@ -319,7 +321,8 @@ write_port_error(struct nva *nva, const struct db_port *row,
 {
     struct db_port_status status = {
         .nve = row->nve, .state = "unbound", .error = error,
-        .served_by = row->served_by, .n_spoofed = row->n_spoofed,
+        .served_by = row->served_by, .served_before = row->served_before,
+        .n_spoofed = row->n_spoofed,
     };
 
     db_write_port(nva->db, &row->uuid, &status);
@@ -506,6 +509,9 @@ on_port(const struct db_port *row, void *nva_)
     topology_set_ips(port, ips, row->n_ips);
     port->security = row->port_security;
     port->gateway_last = row->served_by[0] ? xstrdup(row->served_by) : NULL;
+    if (row->served_before[0]) {
+        port->gateway_before = xstrdup(row->served_before);
+    }
     port->gateway_wanted = xstrdup(row->gateway);
     if (row->nve) {
         wiring_place_port(&nva->topology, port,

@@ -214,6 +214,7 @@ start_move(struct mig *mig, struct port *port, struct nve *nve, bool is_cut)
     mig->started = true;
     nva->n_starting--;
     VLOG_INFO("moving %s from %s to %s", port->name, mig->old_nve, nve->name);
+    nva_keep_stop(nva, port, "the port moves");
     mig->move = move_create(&move_class, mig, &nva->topology, nva->neighbors,
                             &config, clock_msec(), mig->requested);
     ovs_list_push_back(&nva->active, &mig->active_node);

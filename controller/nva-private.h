@@ -169,6 +169,8 @@ struct nva {
     struct announcer *gateway_announcer;
     struct ovs_list takeovers;  /* Sessions whose gateways want a look. */
     struct ovs_list coming;     /* Gateways that are GATEWAY_COMES. */
+    struct ovs_list keeps;      /* "struct keep"s, in the order of
+                                 * 'poll_at'. */
     bool watch_dirty;           /* Who watches whom may be out of date. */
     size_t n_unwitnessed;       /* See watch_plan(). */
     struct ovs_list watchers;   /* Sessions whose NVE watches others now. */
@@ -311,6 +313,18 @@ char *nva_gateway_find_duplicate(const struct nva *, const struct vn *,
 void nva_gateway_write(struct nva *, const struct gateway *);
 void nva_gateways_run(struct nva *);
 void nva_gateways_destroy(struct nva *);
+
+/* nva-keep.c */
+void nva_keep_gateway_changed(struct nva *, struct port *,
+                              struct gateway *old);
+void nva_keep_check(struct nva *, struct port *);
+void nva_keep_stop(struct nva *, struct port *, const char *why);
+void nva_keep_nve_gone(struct nva *, const struct nve *);
+void nva_keep_vn_changed(struct nva *, const struct vn *);
+bool nva_keep_found(const struct session *, uint64_t cookie);
+void nva_keep_counted(struct session *, uint64_t cookie, uint64_t n);
+void nva_keep_run(struct nva *, long long int now);
+long long int nva_keep_deadline(const struct nva *);
 
 /* nva-takeover.c */
 void nva_takeover_assign(struct nva *, struct port *);

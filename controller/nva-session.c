@@ -476,7 +476,8 @@ os_keep(struct ofsync *os OVS_UNUSED, const struct ofputil_flow_stats *fs,
 {
     struct session *s = s_;
 
-    return nva_mig_found(s->nva, s->nve, ntohll(fs->cookie));
+    return (nva_keep_found(s, ntohll(fs->cookie))
+            || nva_mig_found(s->nva, s->nve, ntohll(fs->cookie)));
 }
 
 static void
@@ -486,7 +487,9 @@ os_counted(struct ofsync *os OVS_UNUSED, uint64_t cookie, uint64_t n_packets,
     struct session *s = s_;
     struct mig *mig = nva_mig_find(s->nva, cookie_id(cookie));
 
-    if (!mig || !mig->move) {
+    if (cookie_kind(cookie) == COOKIE_KEPT) {
+        nva_keep_counted(s, cookie, n_packets);
+    } else if (!mig || !mig->move) {
         return;
     } else if (cookie_kind(cookie) == COOKIE_MOVE) {
         move_delivered(mig->move, s->nve, n_packets, clock_msec(),

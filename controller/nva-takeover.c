@@ -40,11 +40,21 @@ nva_takeover_serve(struct port *port, struct gateway *gw)
     }
 }
 
+/* Returns true if 'port' may be given a nearer gateway than it has.  One
+ * change at a time: its connections stay with one other gateway at most. */
+static bool
+may_change(const struct port *port)
+{
+    return (port->vn->gateway_nearest && port->place.nve && !port->move
+            && !port->keep);
+}
+
 /* Returns the gateway that shall serve 'port': the one asked for; otherwise
- * the one that did or does, wherever the port is now (C2); otherwise the
- * nearest.  One that takes over from another must be able to serve before
- * anybody sends to it; without any, all stays as it is.  If all have failed, a
- * port that has none gets one of these: its NVE may serve all the same. */
+ * the one that did or does, wherever the port is now (C2), unless ports of the
+ * VN go to the nearest; otherwise the nearest.  One that takes over from
+ * another must be able to serve before anybody sends to it; without any, all
+ * stays as it is.  If all have failed, a port that has none gets one of these:
+ * its NVE may serve all the same. */
 static struct gateway *
 choose(const struct port *port)
 {
@@ -60,7 +70,9 @@ choose(const struct port *port)
         gw = gateway_find(port->vn, port->gateway_last);
     }
     if (gw && gateway_is_usable(gw)) {
-        return gw;
+        other = may_change(port) ? gateway_nearest(port->vn, at,
+                                                   GATEWAY_USABLE) : gw;
+        return other->ready ? other : gw;
     }
     if (!at && gw) {
         at = gw->nve;
@@ -91,12 +103,16 @@ count_changed(struct nva *nva, const struct gateway *gw)
 void
 nva_takeover_assign(struct nva *nva, struct port *port)
 {
-    struct gateway *gw = choose(port);
+    struct gateway *old = port->gateway;
+    struct gateway *gw;
 
-    if (gw != port->gateway) {
+    nva_keep_check(nva, port);
+    gw = choose(port);
+    if (gw != old) {
         VLOG_DBG("%s: served by %s", port->name, gw ? gw->name : "no gateway");
-        count_changed(nva, port->gateway);
+        count_changed(nva, old);
         nva_takeover_serve(port, gw);
+        nva_keep_gateway_changed(nva, port, old);
         nva_routes_changed(nva);
         wiring_way_out_changed(&nva->topology, port);
         if (port->move) {
@@ -111,6 +127,7 @@ nva_takeover_assign(struct nva *nva, struct port *port)
 void
 nva_takeover_port_gone(struct nva *nva, struct port *port)
 {
+    nva_keep_stop(nva, port, "the port was deleted");
     count_changed(nva, port->gateway);
     nva_takeover_serve(port, NULL);
 }

@@ -21,12 +21,16 @@
 #define MULTICAST_GROUPS 64
 #define ANNOUNCE_COUNT 5
 #define LATE_TIME 300
+#define CONNECTION_IDLE 120
 
 /* The highest Virtual_Network:options:announce_count. */
 #define ANNOUNCE_COUNT_MAX 10
 
 /* The highest Virtual_Network:options:late_time, in s. */
 #define LATE_TIME_MAX 86400
+
+/* That of connection_idle, in s: what OpenFlow can say. */
+#define CONNECTION_IDLE_MAX 65535
 
 /* Returns option 'key' of 'row', a number from 'min' to 'max', or 'def' if it
  * is not set or not one; then appends what is wrong to 'errors'. */
@@ -128,6 +132,11 @@ nva_vn_row(struct nva *nva, const struct db_vn *row)
     int late_time = get_number(row, "late_time", 0, LATE_TIME_MAX, LATE_TIME,
                                &errors);
     struct in6_addr sir = get_sir(nva, vn, row, &errors);
+    bool nearest = get_choice(row, "gateway_policy", "stay", "nearest",
+                              &errors);
+    bool keeps = get_choice(row, "gateway_change", "all", "new", &errors);
+    int idle = get_number(row, "connection_idle", 1, CONNECTION_IDLE_MAX,
+                          CONNECTION_IDLE, &errors);
     struct port *port;
 
     db_write_vn_error(nva->db, &row->uuid,
@@ -138,6 +147,14 @@ nva_vn_row(struct nva *nva, const struct db_vn *row)
     }
     vn->announce_count = announce;
     vn->late_time = late_time;
+    if (vn->gateway_nearest != nearest || vn->keeps_connections != keeps
+        || vn->connection_idle != idle) {
+        vn->gateway_nearest = nearest;
+        vn->keeps_connections = keeps;
+        vn->connection_idle = idle;
+        nva_keep_vn_changed(nva, vn);
+        nva_gateways_vn_changed(nva, vn);
+    }
     if (vn->vni == row->vni && vn->flood_unknown == flood
         && vn->responder_rate == rate && vn->responder_burst == burst
         && vn->snoop == snoop && vn->max_groups == max_groups

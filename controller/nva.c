@@ -136,6 +136,7 @@ nva_create(const struct nva_config *config, struct nva **nvap)
     ovs_list_init(&nva->due_gateways);
     ovs_list_init(&nva->gateway_vns);
     ovs_list_init(&nva->coming);
+    ovs_list_init(&nva->keeps);
     ovs_list_init(&nva->watchers);
     ovs_list_init(&nva->failed);
     ovs_list_init(&nva->peers);
@@ -287,6 +288,7 @@ nva_run(struct nva *nva)
     prober_run(nva->prober, now);
     announcer_run(nva->announcer, now);
     nva_takeover_run(nva, now);
+    nva_keep_run(nva, now);
     nva_migs_run(nva, now);
     nva_evacuations_run(nva);
     nva_history_run(nva);
@@ -321,6 +323,7 @@ nva_wait(struct nva *nva)
     deadline = MIN(deadline, prober_deadline(nva->prober));
     deadline = MIN(deadline, announcer_deadline(nva->announcer));
     deadline = MIN(deadline, nva_takeover_deadline(nva));
+    deadline = MIN(deadline, nva_keep_deadline(nva));
     deadline = MIN(deadline, nva_watch_deadline(nva));
     if (nva->nve_cfg != nva->owed_cfg) {
         deadline = MIN(deadline, nva->owing_since + NEIGHBORS_MAX_MS);

@@ -562,6 +562,13 @@ handle_count(struct ofsync *os, struct ofsync_request *req,
     }
     ofpbuf_uninit(&bands);
 
+    if (type == OFPTYPE_AGGREGATE_STATS_REPLY) {
+        struct ofputil_aggregate_stats flows;
+
+        if (!ofputil_decode_aggregate_stats_reply(&flows, oh)) {
+            os->class->counted(os, req->cookie, flows.flow_count, 0, os->aux);
+        }
+    }
     if (type == OFPTYPE_PORT_STATS_REPLY) {
         struct ofputil_port_stats port;
 
@@ -651,6 +658,23 @@ ofsync_count_port(struct ofsync *os, uint64_t cookie, ofp_port_t ofport)
 {
     count(os, cookie, ofputil_encode_dump_ports_request(OFP15_VERSION,
                                                         ofport));
+}
+
+void
+ofsync_count_learned(struct ofsync *os, uint64_t cookie, uint8_t table)
+{
+    struct ofputil_flow_stats_request fsr = {
+        .aggregate = true,
+        .cookie = htonll(cookie),
+        .cookie_mask = OVS_BE64_MAX,
+        .out_port = OFPP_ANY,
+        .out_group = OFPG_ANY,
+        .table_id = table,
+    };
+
+    match_init_catchall(&fsr.match);
+    count(os, cookie,
+          ofputil_encode_flow_stats_request(&fsr, OFPUTIL_P_OF15_OXM));
 }
 
 size_t

@@ -67,7 +67,7 @@ struct ofsync_class {
     bool (*keep)(struct ofsync *, const struct ofputil_flow_stats *,
                  void *aux);
 
-    /* Answers ofsync_count() or ofsync_count_port() for 'cookie'. */
+    /* Answers ofsync_count() and so on for 'cookie'. */
     void (*counted)(struct ofsync *, uint64_t cookie, uint64_t n_packets,
                     uint64_t n_bytes, void *aux);
 
@@ -124,6 +124,10 @@ void ofsync_count(struct ofsync *, uint64_t cookie, uint32_t meter);
 /* Asks how many packets have been delivered to port 'ofport', likewise.  The
  * number of bytes is answered, too. */
 void ofsync_count_port(struct ofsync *, uint64_t cookie, ofp_port_t ofport);
+
+/* Asks how many flows with 'cookie' the switch has in 'table', which is
+ * answered as a number of packets. */
+void ofsync_count_learned(struct ofsync *, uint64_t cookie, uint8_t table);
 
 /* Number of flows that are wanted. */
 size_t ofsync_count_flows(const struct ofsync *);

@@ -58,9 +58,27 @@ pipeline_router(const struct vn *vn)
     return flow_list_finish(fl);
 }
 
+/* Appends the actions that bring what a VM at 'here' sends to 'gw'.  Returns
+ * false if that cannot be reached. */
+static bool
+put_way(struct ds *s, const struct nve *here, const struct gateway *gw)
+{
+    int ip = topology_tunnel_address(here, gw->nve);
+
+    ds_clear(s);
+    if (gw->nve == here) {
+        ds_put_format(s, "resubmit(,%d)", FLOW_TABLE_ROUTER);
+    } else if (ip >= 0) {
+        ds_put_format(s, "set_field:%d->"REG_PLACE",", FLOW_PLACE_REMOTE);
+        pipeline_put_tunnel_to__(s, gw->nve, ip);
+        ds_put_format(s, ",resubmit(,%d)", FLOW_TABLE_OUTPUT);
+    }
+    return s->length != 0;
+}
+
 /* Requests to the gateways' MAC address ask whether they are alive (RFC 1122
  * section 2.3.2.1).  They are answered here, for which gateway serves the port
- * is our business.  The other flow is that choice. */
+ * is our business.  The others are that choice. */
 void
 pipeline_add_way_out__(struct flow_list *fl, const struct port *port,
                        const struct nve *here, ofp_port_t ofport)
@@ -71,38 +89,38 @@ pipeline_add_way_out__(struct flow_list *fl, const struct port *port,
     uint64_t cookie = cookie_make(COOKIE_PORT, port->id);
     const struct gateway *gw = port->gateway;
     struct ds m = DS_EMPTY_INITIALIZER;
-    struct ds a = DS_EMPTY_INITIALIZER;
+    struct ds way = DS_EMPTY_INITIALIZER;
+    struct ds old = DS_EMPTY_INITIALIZER;
 
     if (!gw) {
         return;
     }
     if (fl->meter.id) {
-        fmt(&a, "meter:%"PRIu32",", fl->meter.id);
+        fmt(&way, "meter:%"PRIu32",", fl->meter.id);
     }
     for (size_t i = 0; i < ARRAY_SIZE(requests); i++) {
         flow_list_add(fl, FLOW_TABLE_RESPONDER_LIMIT, FLOW_PRIO_NORMAL, cookie,
                       fmt(&m, "in_port=%"PRIu32",%s,dl_dst="ETH_ADDR_FMT,
                           ofport, requests[i], ETH_ADDR_ARGS(gw->config->mac)),
-                      "%sresubmit(,%d)", ds_cstr(&a), FLOW_TABLE_RESPONDER);
+                      "%sresubmit(,%d)", ds_cstr(&way), FLOW_TABLE_RESPONDER);
     }
 
     fmt(&m, "in_port=%"PRIu32, ofport);
-    if (gw->nve == here) {
+    if (!put_way(&way, here, gw)) {
+        /* *gateway* counts what has no way. */
+    } else if (port->keep && put_way(&old, here, port->keep->gw)) {
         flow_list_add(fl, FLOW_TABLE_GATEWAY, FLOW_PRIO_NORMAL, cookie,
-                      ds_cstr(&m), "resubmit(,%d)", FLOW_TABLE_ROUTER);
-    } else if (topology_tunnel_address(here, gw->nve) >= 0) {
-        ds_clear(&a);
-        pipeline_put_tunnel_to__(&a, gw->nve,
-                                 topology_tunnel_address(here, gw->nve));
+                      ds_cstr(&m), "resubmit(,%d),resubmit(,%d)",
+                      FLOW_TABLE_CONNECTION, FLOW_TABLE_WAY_OUT);
+        pipeline_add_kept__(fl, port, ofport, ds_cstr(&way), ds_cstr(&old));
+    } else {
         flow_list_add(fl, FLOW_TABLE_GATEWAY, FLOW_PRIO_NORMAL, cookie,
-                      ds_cstr(&m), "set_field:%d->"REG_PLACE",%s,"
-                      "resubmit(,%d)", FLOW_PLACE_REMOTE, ds_cstr(&a),
-                      FLOW_TABLE_OUTPUT);
-        pipeline_add_mtu_way_out__(fl, port, here, ofport,
-                                   topology_tunnel_address(here, gw->nve));
+                      ds_cstr(&m), "%s", ds_cstr(&way));
     }
+    pipeline_add_mtu_way_out__(fl, port, here, ofport);
     ds_destroy(&m);
-    ds_destroy(&a);
+    ds_destroy(&way);
+    ds_destroy(&old);
 }
 
 /* At the gateway's NVE. */

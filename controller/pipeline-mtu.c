@@ -115,14 +115,38 @@ pipeline_add_mtu_local__(struct flow_list *fl, const struct port *port,
     ds_destroy(&a);
 }
 
+/* Returns the gateway whose NVE is what limits the packets of 'port' at 'here'
+ * that are to be routed, or null if none does. */
+static const struct gateway *
+narrowest_gateway(const struct port *port, const struct nve *here)
+{
+    const struct gateway *gws[] = {
+        port->gateway, port->keep ? port->keep->gw : NULL
+    };
+    const struct gateway *best = NULL;
+
+    for (size_t i = 0; i < ARRAY_SIZE(gws); i++) {
+        const struct gateway *gw = gws[i];
+
+        if (gw && gw->nve != here && gw->nve->underlay_mtu
+            && topology_tunnel_address(here, gw->nve) >= 0
+            && (!best || gw->nve->underlay_mtu < best->nve->underlay_mtu)) {
+            best = gw;
+        }
+    }
+    return here->underlay_mtu ? best : NULL;
+}
+
 void
 pipeline_add_mtu_way_out__(struct flow_list *fl, const struct port *port,
-                           const struct nve *here, ofp_port_t ofport, int ip)
+                           const struct nve *here, ofp_port_t ofport)
 {
-    const struct gateway *gw = port->gateway;
+    const struct gateway *gw = narrowest_gateway(port, here);
     struct ds m = DS_EMPTY_INITIALIZER;
 
-    if (here->underlay_mtu && gw->nve->underlay_mtu) {
+    if (gw) {
+        int ip = topology_tunnel_address(here, gw->nve);
+
         add_check(fl, FLOW_TABLE_PATH_MTU, FLOW_PRIO_NORMAL,
                   cookie_make(COOKIE_PORT, port->id),
                   fmt(&m, "in_port=%"PRIu32",metadata=%"PRIu32

@@ -17,6 +17,7 @@ struct gateway;
 /* Names of registers and tables in flow syntax. */
 #define R_(N) "reg" #N
 #define R(N) R_(N)
+#define REG_WAY         R(0)
 #define REG_ND_FLAGS    R(1)
 #define REG_ND_OPTION   R(2)
 #define REG_VN_IN       R(8)
@@ -27,7 +28,8 @@ struct gateway;
 #define REG_ENCAP       R(13)
 #define REG_MTU         R(14)
 #define REG_TOO_BIG     R(15)
-BUILD_ASSERT_DECL(FLOW_REG_ND_FLAGS == 1 && FLOW_REG_ND_OPTION == 2
+BUILD_ASSERT_DECL(FLOW_REG_WAY == 0
+                  && FLOW_REG_ND_FLAGS == 1 && FLOW_REG_ND_OPTION == 2
                   && FLOW_REG_VN_IN == 8 && FLOW_REG_CHUNK == 9
                   && FLOW_REG_ORIGIN == 10 && FLOW_REG_PLACE == 11
                   && FLOW_REG_PORT == 12 && FLOW_REG_ENCAP == 13
@@ -64,6 +66,12 @@ void pipeline_add_answer__(struct flow_list *, const struct pipeline_answer *,
  * 'ofport'. */
 void pipeline_add_way_out__(struct flow_list *, const struct port *,
                             const struct nve *here, ofp_port_t ofport);
+
+/* The same for what tells its connections apart while some of them stay with
+ * another gateway: 'way' and 'old' are the actions that bring a packet to the
+ * gateway that serves it, and to the one before. */
+void pipeline_add_kept__(struct flow_list *, const struct port *,
+                         ofp_port_t ofport, const char *way, const char *old);
 
 /* Adds that a gateway with an uplink into its VN answers there to ARP or ND
  * for 'ip', within the meter that the list has already. */
@@ -108,12 +116,10 @@ void pipeline_add_mtu_remote__(struct flow_list *, const struct port *,
 void pipeline_add_mtu_local__(struct flow_list *, const struct port *,
                               const struct nve *here, ofp_port_t ofport);
 
-/* The same for gateways: for what 'port' at 'here' sends to the gateway that
- * serves it, to whose address 'ip' it tunnels; and for what 'gw' has routed,
- * with the meter that 'fl' has already. */
+/* The same for gateways: for what 'port' at 'here' sends to those that serve
+ * it; and for what 'gw' has routed, with the meter that 'fl' has already. */
 void pipeline_add_mtu_way_out__(struct flow_list *, const struct port *,
-                                const struct nve *here, ofp_port_t ofport,
-                                int ip);
+                                const struct nve *here, ofp_port_t ofport);
 void pipeline_add_mtu_gateway__(struct flow_list *, const struct gateway *gw);
 
 /* Adds what 'gw' does with packets that it does not route, with the meter that

@@ -333,6 +333,7 @@ topology_remove_port(struct topology *t, struct port *port)
     }
     free(port->gateway_wanted);
     free(port->gateway_last);
+    free(port->gateway_before);
     forget_addresses(port);
     free(port->ips);
     free(port->name);

@@ -97,6 +97,9 @@ struct vn {
     unsigned int announce_count; /* How often a move is announced. */
     enum vn_late late;
     unsigned int late_time;     /* For how long, in s. */
+    bool gateway_nearest;       /* Ports go to the nearest gateway. */
+    bool keeps_connections;     /* Those that exist stay with the old one, */
+    unsigned int connection_idle; /* unless silent for that long, in s. */
     struct in6_addr sir;        /* Prefix of 64 bits, see ila.h, or zero. */
 
     struct hmap ports;          /* Contains "struct port"s by 'vn_node'. */
@@ -163,8 +166,12 @@ struct port {
     bool closed;                /* Its VM there is stopped (V9). */
     struct move *move;          /* The move that it is on, or null. */
     struct gateway *gateway;    /* The one that serves it, or null. */
+    struct keep *keep;          /* Its connections that stay with another one,
+                                 * gateway.h; or null. */
     char *gateway_wanted;       /* Name of the one asked for, and */
     char *gateway_last;         /* of the last that did.  Set by the owner. */
+    char *gateway_before;       /* Of that of 'keep' when this controller was
+                                 * started; null if that has been seen to. */
 
     struct ovs_list lates;      /* Contains "struct late"s. */
     struct ovs_list memberships; /* Contains "struct mcast_member"s. */

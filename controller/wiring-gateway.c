@@ -141,7 +141,8 @@ wiring_gateways_moved__(struct topology *t, const struct nve *nve)
     LIST_FOR_EACH (gw, nve_node, &nve->gateways) {
         set_gateway(gw);
         HMAP_FOR_EACH (port, vn_node, &gw->vn->ports) {
-            if (port->gateway == gw) {
+            if (port->gateway == gw
+                || (port->keep && port->keep->gw == gw)) {
                 wiring_way_out_changed(t, port);
             }
         }

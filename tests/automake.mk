@@ -69,6 +69,7 @@ TESTSUITE_AT = \
 	tests/dump.at \
 	tests/scene.at \
 	tests/prober.at \
+	tests/keep.at \
 	tests/watch.at \
 	tests/style.at \
 	tests/system-blackout.at \
@@ -82,6 +83,7 @@ TESTSUITE_AT = \
 	tests/route.at \
 	tests/system-guest.at \
 	tests/system-ila.at \
+	tests/system-keep.at \
 	tests/system-kinds.at \
 	tests/system-late.at \
 	tests/system-mcast.at \

@@ -117,14 +117,15 @@ GATEWAYS = {"gwb": ("blue", "0a:00:00:00:01:fe", "10.0.0.254/24", "vns=out"),
 
 class Scene:
     """The VMs of blue have a way out, by the uplinks of GATEWAY_NVES, to a
-    host at a switch."""
+    host at a switch.  If KEEP, connections stay with the gateway that they
+    have when a VM gets another one."""
 
-    def __init__(self, nves, vms_per_vn, rate):
+    def __init__(self, nves, vms_per_vn, rate, keep):
         self.tmp = tempfile.mkdtemp(prefix="nva-rm.", dir="/tmp")
         self.dir = self.tmp + "/s"
         self.prefix = "nr%d-" % os.getpid()
         self.hvs = ["hv%d" % i for i in range(1, nves + 1)]
-        self.rate = rate
+        self.rate, self.keep = rate, keep
         self.vms = [VM(v * vms_per_vn + i, vn[0] + str(i + 1), vn,
                        "0a:00:00:00:00:%02x" % (i + 1), "10.0.0.%d" % (i + 1),
                        GATEWAYS["gwb"][1] if vn == "blue" else None)
@@ -240,6 +241,9 @@ class Scene:
         self.run_now(*ctl, "set", "NVA_Global", ".", "options:history_max=60",
                      "--", "vn-add", "blue", "5001", "--", "vn-add", "red",
                      "5002")
+        if self.keep:
+            self.run_now(*ctl, "vn-set-option", "blue", "gateway_change=new",
+                         "connection_idle=2")
         for vm in self.vms:
             self.run_now(*ctl, "port-add", vm.name, vm.vn, vm.mac.hex(":"),
                          vm.ip)
@@ -332,7 +336,8 @@ class Scene:
                 for number, ref in bridges["rows"][0]["flow_tables"][1]}
 
     def flows_of(self, hv):
-        """What Open vSwitch has at HV, spelled as "nva/flows" does."""
+        """What Open vSwitch has at HV, spelled as "nva/flows" does, but for
+        the connections that it has learned."""
         text = yield from self.run(
             ["ovs-ofctl", "-OOpenFlow15", "--no-stats", "dump-flows",
              "unix:%s/%s/br-int.mgmt" % (self.dir, hv)])
@@ -345,7 +350,7 @@ class Scene:
                 flows.append(re.sub(" table=([0-9]+),",
                                     lambda m: " table=%s," % names[m[1]],
                                     line.strip(), count=1))
-        return sorted(flows)
+        return sorted(f for f in flows if " table=connection," not in f)
 
     def logs(self):
         for folder, _, files in os.walk(self.dir):

@@ -50,6 +50,23 @@ create_config(const struct topology *t, const struct vn *own)
     return config;
 }
 
+/* Has connections of 'port' stay with some gateway, or none. */
+static void
+toggle_keep(struct port *port)
+{
+    struct gateway *gw;
+
+    free(port->keep);
+    port->keep = NULL;
+    LIST_FOR_EACH (gw, vn_node, &port->vn->gateways) {
+        if (gw != port->gateway && !port->keep && random_uint32() % 2) {
+            port->keep = xzalloc(sizeof *port->keep);
+            port->keep->gw = gw;
+            port->keep->stage = random_uint32() % (KEEP_KNOWN + 1);
+        }
+    }
+}
+
 static void
 remove_gateway(struct topology *t, struct gateway *gw)
 {
@@ -58,6 +75,10 @@ remove_gateway(struct topology *t, struct gateway *gw)
     struct port *port;
 
     HMAP_FOR_EACH (port, vn_node, &gw->vn->ports) {
+        if (port->keep && port->keep->gw == gw) {
+            free(port->keep);
+            port->keep = NULL;
+        }
         if (port->gateway == gw) {
             port->gateway = NULL;
         }
@@ -103,6 +124,7 @@ test_toggle_gateway(struct topology *t, struct vn *vn, struct nve *nve,
     HMAP_FOR_EACH (port, vn_node, &vn->ports) {
         if (random_uint32() % 2) {
             port->gateway = gateway_nearest(vn, nve, GATEWAY_USABLE);
+            toggle_keep(port);
             wiring_way_out_changed(t, port);
         }
     }

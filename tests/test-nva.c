@@ -120,6 +120,33 @@ print_outside(struct topology *t, struct gateway *gw,
     topology_remove_port(t, router);
 }
 
+/* Prints what a port at "hv2" needs that is served by 'gw' while connections
+ * stay with another gateway there. */
+static void
+print_keep(struct topology *t, struct gateway *gw, struct port *port)
+{
+    static const char *const titles[] = {
+        [KEEP_ALL] = "port-local, all connections stay",
+        [KEEP_SURVEY] = "port-local, new ones of TCP do not",
+        [KEEP_KNOWN] = "port-local, only known ones stay",
+    };
+    struct nve *nve = topology_find_nve(t, "hv2");
+    struct gateway *before = gateway_add("gw-before", 0x63, gw->vn, nve);
+    struct keep keep = { .gw = before };
+
+    before->config = gw->config;
+    port->keep = &keep;
+    port->vn->connection_idle = 120;
+    for (int i = KEEP_ALL; i <= KEEP_KNOWN; i++) {
+        keep.stage = i;
+        print_list(titles[i], pipeline_port_local(port, nve, u16_to_ofp(10),
+                                                  NULL, -1, false));
+    }
+    port->keep = NULL;
+    gateway_unlink(before);
+    gateway_free(before);
+}
+
 /* Prints what gateways of 'vn' and of another VN at "hv1" need, and where
  * 'port' is what a port there and elsewhere does. */
 static void
@@ -173,6 +200,7 @@ print_gateways(struct topology *t, struct vn *vn, struct port *port)
                pipeline_port_local(port, other, u16_to_ofp(10), NULL, -1,
                                    false));
     nve->underlay_mtu = other->underlay_mtu = 0;
+    print_keep(t, gw, port);
     port->gateway = NULL;
     print_outside(t, gw, red_gw, &red_config);
     gateway_unlink(gw);

@@ -330,6 +330,7 @@ step_remove_port(struct world *w, int i)
         say(w, "remove %s", port->name);
         mcast_forget_port(w->mcast, port);
         wiring_port_removed(&w->t, port);
+        free(port->keep);
         topology_remove_port(&w->t, port);
         w->ports[i] = NULL;
     }

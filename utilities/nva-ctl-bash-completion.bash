@@ -38,7 +38,9 @@ _nva_ctl_values()
     KEY=VALUE)   echo "unknown_unicast=drop unknown_unicast=flood" \
                       "responder_rate= responder_burst= announce_count=" \
                       "multicast=snoop multicast=flood multicast_groups=" \
-                      "late=drop late=icmp-unreachable late=forward late_time= ila=" ;;
+                      "late=drop late=icmp-unreachable late=forward late_time= ila=" \
+                      "gateway_policy=stay gateway_policy=nearest" \
+                      "gateway_change=all gateway_change=new connection_idle=" ;;
     esac
 }
 

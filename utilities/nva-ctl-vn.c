@@ -264,13 +264,17 @@ cmd_vn_list(struct ctl_context *ctx)
 
 enum { OPT_UNKNOWN_UNICAST, OPT_RESPONDER_RATE, OPT_RESPONDER_BURST,
        OPT_MULTICAST, OPT_MULTICAST_GROUPS, OPT_ANNOUNCE_COUNT, OPT_LATE,
-       OPT_LATE_TIME, OPT_ILA, N_VN_OPTS };
+       OPT_LATE_TIME, OPT_ILA, OPT_GATEWAY_POLICY, OPT_GATEWAY_CHANGE,
+       OPT_CONNECTION_IDLE, N_VN_OPTS };
 
 /* The controller takes no more, for the intervals double. */
 #define ANNOUNCE_COUNT_MAX 10
 
 /* A day, in s. */
 #define LATE_TIME_MAX 86400
+
+/* In s, what OpenFlow can say. */
+#define CONNECTION_IDLE_MAX 65535
 
 static void
 pre_vn_set_option(struct ctl_context *ctx)
@@ -330,6 +334,13 @@ cmd_vn_set_option(struct ctl_context *ctx)
         },
         [OPT_LATE_TIME] = { "late_time", NULL, "", false, true },
         [OPT_ILA] = { "ila", NULL, "", false, true },
+        [OPT_GATEWAY_POLICY] = {
+            "gateway_policy", "stay,nearest", "", false, true
+        },
+        [OPT_GATEWAY_CHANGE] = {
+            "gateway_change", "all,new", "", false, true
+        },
+        [OPT_CONNECTION_IDLE] = { "connection_idle", NULL, "", false, true },
     };
     const struct nvarec_virtual_network *vn;
 
@@ -342,7 +353,9 @@ cmd_vn_set_option(struct ctl_context *ctx)
         || !check_number(ctx, &opts[OPT_ANNOUNCE_COUNT], 0,
                          ANNOUNCE_COUNT_MAX)
         || !check_sir(ctx, &opts[OPT_ILA])
-        || !check_number(ctx, &opts[OPT_LATE_TIME], 0, LATE_TIME_MAX)) {
+        || !check_number(ctx, &opts[OPT_LATE_TIME], 0, LATE_TIME_MAX)
+        || !check_number(ctx, &opts[OPT_CONNECTION_IDLE], 1,
+                         CONNECTION_IDLE_MAX)) {
         return;
     }
     for (size_t i = 0; i < N_VN_OPTS; i++) {
