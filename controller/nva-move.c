@@ -569,17 +569,30 @@ is_told(const struct move *move, const struct nve *nve)
             : move->cut_peers);
 }
 
+/* Returns true if 'nve' takes part in the move of 'mig', which may not have
+ * started yet. */
+static bool
+takes_part(const struct mig *mig, const struct nve *nve)
+{
+    const struct port *port = topology_find_port(&mig->nva->topology,
+                                                 mig->port);
+
+    return port && (topology_find_member(nve, port->vn)
+                    || !strcmp(mig->new_nve, nve->name));
+}
+
 /* A comparison with 'nve' found a flow that was learned in the data path, or
  * that marks a commit: the move was cut over while we were away.  Returns
  * false if the flow is not to stay: it belongs to no move, or to one whose
- * commit has deleted it, or would have if the switch had not been away. */
+ * commit has deleted it, or would have if the switch had not been away; or
+ * 'nve' has left the VN, so that nobody would ever delete it. */
 bool
 nva_mig_found(struct nva *nva, struct nve *nve, uint64_t cookie)
 {
     struct mig *mig = nva_mig_find(nva, cookie_id(cookie));
 
     if (cookie_kind(cookie) != COOKIE_LEARNED || !mig || mig->over
-        || (mig->move && is_told(mig->move, nve))) {
+        || !takes_part(mig, nve) || (mig->move && is_told(mig->move, nve))) {
         return false;
     }
     VLOG_INFO("%s: %s has already switched", mig->port, nve->name);
