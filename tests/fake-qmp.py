@@ -5,7 +5,8 @@
 usage: fake-qmp.py SOCKET ANSWERS
 
 ANSWERS is a JSON object with an answer for each command, an object that has
-"return" or "error", and may have "events", a list of what is said after it.
+"return" or "error", and may have "events", a list of what is said after it,
+so that it arrives together with it.
 Without one, a command is carried out.  Prints the commands.
 """
 
@@ -22,9 +23,9 @@ os.rename(sys.argv[1] + ".tmp", sys.argv[1])
 stream = listener.accept()[0].makefile("rw")
 
 
-def say(message):
+def say(*messages):
     try:
-        stream.write(json.dumps(message) + "\n")
+        stream.write("".join(json.dumps(m) + "\n" for m in messages))
         stream.flush()
     except BrokenPipeError:
         sys.exit()
@@ -37,6 +38,5 @@ for line in stream:
     print(*words, flush=True)
     answer = dict(answers.get(words[0], {"return": {}}))
     events = answer.pop("events", [])
-    say(answer)
-    for event in events:
-        say({"timestamp": {"seconds": 1, "microseconds": 2}, **event})
+    say(answer, *[{"timestamp": {"seconds": 1, "microseconds": 2}, **event}
+                  for event in events])

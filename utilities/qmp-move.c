@@ -40,6 +40,7 @@ struct mover {
     bool moved;                 /* The VM runs at the destination. */
     bool say_paused;            /* To be said when the VM has stopped, */
     bool say_activate;          /* and when it runs at its new place. */
+    unsigned int n_events;      /* How many QEMUs have told. */
     char *status;               /* Of QEMU's migration, by its events. */
     double stopped, resumed;    /* By the clocks of QEMU's hosts; 0 before. */
 };
@@ -107,6 +108,7 @@ take_events(struct mover *m, struct qmp *qmp)
     do {
         error = qmp_next_event(qmp, &event);
         if (event) {
+            m->n_events++;
             take_event(m, qmp, event);
         }
     } while (event);
@@ -134,14 +136,13 @@ explain_failure(struct mover *m)
                       why ? ": " : "", why ? why : "");
 }
 
-/* Waits until something happens, at most until 'until'.  Returns an error if
- * there is no sense in waiting on, among others for 'what'. */
+/* Looks at what has happened.  Returns an error if there is no sense in
+ * waiting, among others for 'what'. */
 static char *
-turn(struct mover *m, double until, const char *what)
+look(struct mover *m, const char *what)
 {
     char *error = NULL;
 
-    qmp_io_turn(m->io, until < m->deadline ? until : m->deadline);
     if (!m->moved) {
         error = take_events(m, m->source);
         if (!error) {
@@ -166,6 +167,23 @@ turn(struct mover *m, double until, const char *what)
                : xasprintf("the network has given its move up, see above");
     }
     return NULL;
+}
+
+/* Waits until something happens, at most until 'until'; not if it has happened
+ * already, perhaps while a command was under way: that wakes nobody any more.
+ * Returns the same. */
+static char *
+turn(struct mover *m, double until, const char *what)
+{
+    const struct qmp_io_child *watcher = m->watcher;
+    unsigned int n_events = m->n_events;
+    char *error = look(m, what);
+
+    if (error || m->n_events != n_events || m->watcher != watcher) {
+        return error;
+    }
+    qmp_io_turn(m->io, until < m->deadline ? until : m->deadline);
+    return look(m, what);
 }
 
 /* nva-ctl. */
