@@ -43,7 +43,7 @@
     FLOW_TABLE(35, LOOKUP, "lookup", "in_port,origin,metadata", "",         \
                "Tell unicast from broadcast and multicast")                 \
     FLOW_TABLE(38, CONNECTION, "connection", "in_port", "way",              \
-               "Find which gateway a connection of a port goes by")           \
+               "Find which gateway a connection of a port goes by")         \
     FLOW_TABLE(39, WAY_OUT, "way-out", "in_port,way", "place,encap",        \
                "To the gateway of a connection")                            \
     FLOW_TABLE(40, GATEWAY, "gateway", "in_port,origin,metadata",           \

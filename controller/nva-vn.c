@@ -112,6 +112,27 @@ get_sir(const struct nva *nva, const struct vn *vn, const struct db_vn *row,
     return sir;
 }
 
+/* Takes what 'row' says about how ports of 'vn' change their gateway. */
+static void
+take_gateway_options(struct nva *nva, struct vn *vn, const struct db_vn *row,
+                     struct ds *errors)
+{
+    bool nearest = get_choice(row, "gateway_policy", "stay", "nearest",
+                              errors);
+    bool keeps = get_choice(row, "gateway_change", "all", "new", errors);
+    int idle = get_number(row, "connection_idle", 1, CONNECTION_IDLE_MAX,
+                          CONNECTION_IDLE, errors);
+
+    if (vn->gateway_nearest != nearest || vn->keeps_connections != keeps
+        || vn->connection_idle != idle) {
+        vn->gateway_nearest = nearest;
+        vn->keeps_connections = keeps;
+        vn->connection_idle = idle;
+        nva_keep_vn_changed(nva, vn);
+        nva_gateways_vn_changed(nva, vn);
+    }
+}
+
 void
 nva_vn_row(struct nva *nva, const struct db_vn *row)
 {
@@ -132,29 +153,17 @@ nva_vn_row(struct nva *nva, const struct db_vn *row)
     int late_time = get_number(row, "late_time", 0, LATE_TIME_MAX, LATE_TIME,
                                &errors);
     struct in6_addr sir = get_sir(nva, vn, row, &errors);
-    bool nearest = get_choice(row, "gateway_policy", "stay", "nearest",
-                              &errors);
-    bool keeps = get_choice(row, "gateway_change", "all", "new", &errors);
-    int idle = get_number(row, "connection_idle", 1, CONNECTION_IDLE_MAX,
-                          CONNECTION_IDLE, &errors);
     struct port *port;
 
-    db_write_vn_error(nva->db, &row->uuid,
-                      errors.length ? ds_cstr(&errors) : NULL);
-    ds_destroy(&errors);
     if (!vn) {
         vn = topology_add_vn(&nva->topology, row->name, id);
     }
+    take_gateway_options(nva, vn, row, &errors);
+    db_write_vn_error(nva->db, &row->uuid,
+                      errors.length ? ds_cstr(&errors) : NULL);
+    ds_destroy(&errors);
     vn->announce_count = announce;
     vn->late_time = late_time;
-    if (vn->gateway_nearest != nearest || vn->keeps_connections != keeps
-        || vn->connection_idle != idle) {
-        vn->gateway_nearest = nearest;
-        vn->keeps_connections = keeps;
-        vn->connection_idle = idle;
-        nva_keep_vn_changed(nva, vn);
-        nva_gateways_vn_changed(nva, vn);
-    }
     if (vn->vni == row->vni && vn->flood_unknown == flood
         && vn->responder_rate == rate && vn->responder_burst == burst
         && vn->snoop == snoop && vn->max_groups == max_groups

@@ -113,21 +113,21 @@ pipeline_add_kept__(struct flow_list *fl, const struct port *port,
         fl, port, ofport, DS_EMPTY_INITIALIZER, DS_EMPTY_INITIALIZER
     };
 
-    add(&b, FLOW_PRIO_OVERRIDE, way, ","REG_WAY"=%d", FLOW_WAY_NEW);
-    add(&b, FLOW_PRIO_OVERRIDE, old, ","REG_WAY"=%d", FLOW_WAY_OLD);
+    add(&b, FLOW_PRIO_LEARNED, way, ","REG_WAY"=%d", FLOW_WAY_NEW);
+    add(&b, FLOW_PRIO_LEARNED, old, ","REG_WAY"=%d", FLOW_WAY_OLD);
     for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
         const struct kind *kind = &kinds[i];
 
         if (kind->tcp && stage != KEEP_ALL) {
-            add(&b, FLOW_PRIO_NORMAL, learn(&b, kind, FLOW_WAY_NEW, way),
+            add(&b, FLOW_PRIO_OVERRIDE, learn(&b, kind, FLOW_WAY_NEW, way),
                 ",%s,tcp_flags=+syn", kind->match);
         }
         if (kind->tcp || stage != KEEP_KNOWN) {
-            add(&b, kind->any ? FLOW_PRIO_DENY : FLOW_PRIO_ALLOW,
+            add(&b, kind->any ? FLOW_PRIO_LOW : FLOW_PRIO_NORMAL,
                 learn(&b, kind, FLOW_WAY_OLD, old), ",%s", kind->match);
         }
     }
-    add(&b, FLOW_PRIO_LOW, stage == KEEP_ALL ? old : way, "%s", "");
+    add(&b, FLOW_PRIO_DEFAULT, stage == KEEP_ALL ? old : way, "%s", "");
     ds_destroy(&b.match);
     ds_destroy(&b.actions);
 }
