@@ -142,6 +142,15 @@ print_keep(struct topology *t, struct gateway *gw, struct port *port)
         print_list(titles[i], pipeline_port_local(port, nve, u16_to_ofp(10),
                                                   NULL, -1, false));
     }
+    /* The way to either limits what the VM may send. */
+    keep.gw = gw;
+    port->gateway = before;
+    gw->nve->underlay_mtu = nve->underlay_mtu = 1500;
+    print_list("port-local, connections stay with a gateway elsewhere",
+               pipeline_port_local(port, nve, u16_to_ofp(10), NULL, -1,
+                                   false));
+    gw->nve->underlay_mtu = nve->underlay_mtu = 0;
+    port->gateway = gw;
     port->keep = NULL;
     gateway_unlink(before);
     gateway_free(before);
