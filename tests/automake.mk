@@ -145,14 +145,18 @@ AUTOTEST_PATH = tests:controller:utilities
 # traffic and count what is lost, so they run alone, after the others.
 RUN_TESTSUITE = $(SHELL) '$(TESTSUITE)' -C tests AUTOTEST_PATH='$(AUTOTEST_PATH)'
 check-local: all $(check_PROGRAMS) $(TESTSUITE)
-	@if test -n "$(TESTSUITEFLAGS)"; then \
-	    $(RUN_TESTSUITE) $(TESTSUITEFLAGS); \
+	@run() { \
+	    $(RUN_TESTSUITE) "$$@" || \
+	        { $(SHELL) '$(srcdir)/tests/failures' tests/testsuite.log 15; return 1; }; \
+	}; \
+	if test -n "$(TESTSUITEFLAGS)"; then \
+	    run $(TESTSUITEFLAGS); \
 	    exit; \
 	fi; \
 	status=0; \
-	$(RUN_TESTSUITE) -j4 -k '!system' || status=1; \
+	run -j4 -k '!system' || status=1; \
 	mv tests/testsuite.log tests/testsuite.log.1; \
-	$(RUN_TESTSUITE) -k system || status=1; \
+	run -k system || status=1; \
 	cat tests/testsuite.log >> tests/testsuite.log.1; \
 	mv tests/testsuite.log.1 tests/testsuite.log; \
 	exit $$status
@@ -181,6 +185,7 @@ $(srcdir)/tests/package.m4: $(top_srcdir)/configure.ac
 # The system layer.
 TESTSUITE_AT += tests/system-macros.at
 TESTSUITE_AT += tests/system-traffic.at
+EXTRA_DIST += tests/failures
 EXTRA_DIST += tests/netns.py
 EXTRA_DIST += tests/nva-multicast.py tests/nva-relay.py tests/transport.py
 EXTRA_DIST += \
@@ -213,6 +218,7 @@ check-valgrind: all $(check_PROGRAMS) $(TESTSUITE)
 	done
 	NVA_WIRING_STEPS=200 $(SHELL) '$(TESTSUITE)' -C tests AUTOTEST_PATH='tests/valgrind/bin:$(AUTOTEST_PATH)' $(TESTSUITEFLAGS); \
 	status=$$?; \
+	test $$status = 0 || $(SHELL) '$(srcdir)/tests/failures' tests/testsuite.log 15; \
 	find tests/valgrind -name 'log.*' -empty -delete; \
 	if grep -l '^==' tests/valgrind/log.* 2>/dev/null; then \
 	    echo "valgrind found errors; see these files" >&2; exit 1; \
