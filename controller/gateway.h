@@ -119,16 +119,35 @@ enum keep_stage {
     KEEP_KNOWN                  /* Only those of TCP that have no SYN do. */
 };
 
+/* As many connections of a port are known at most, of each kind. */
+#define KEEP_MAX 10000
+
+/* How far what the old NVE of a move has learned is at the new one. */
+enum keep_carry {
+    KEEP_CARRY_LEARN,           /* The old one goes on to learn new ones. */
+    KEEP_CARRY_ASKED,           /* It tells what it has. */
+    KEEP_CARRY_TOLD,            /* The new one has been sent that ... */
+    KEEP_CARRY_DONE             /* ... and has confirmed it. */
+};
+
 /* Connections of a port that stay with the gateway that served it before.
  * They are known by flows that its NVE learns in the data path. */
 struct keep {
     struct gateway *gw;         /* The one before. */
     enum keep_stage stage;
+    struct nve *nve;            /* That has learned them. */
+
+    /* While the port moves.  No new ones begin then, so that those that are
+     * carried are all. */
+    struct nve *to;             /* The new NVE, otherwise null. */
+    enum keep_carry carry;
 
     /* Of nva-keep.c. */
     struct ovs_list node;       /* In nva's 'keeps'. */
     struct port *port;
-    struct nve *nve;            /* Where the port is. */
+    size_t n_carried;           /* Flows that the old one has told. */
+    int n_answers;              /* That KEEP_CARRY_ASKED waits for, */
+    long long int answer_by;    /* until then at most. */
     long long int since;        /* When the survey began. */
     long long int poll_at;
 };

@@ -9,6 +9,7 @@
 
 #include "cookie.h"
 #include "flow-list.h"
+#include "gateway.h"
 #include "neighbor.h"
 #include "ofsync.h"
 #include "pipeline.h"
@@ -140,6 +141,16 @@ move_is_connected__(const struct nve *nve)
     return ofsync_is_synced(nve->ofsync);
 }
 
+/* Returns true if the new NVE knows which connections of 'port' stay with the
+ * gateway before. */
+static bool
+knows_kept(const struct port *port)
+{
+    const struct keep *keep = port->keep;
+
+    return !keep || !keep->to || keep->carry == KEEP_CARRY_DONE;
+}
+
 /* Returns true if 'part' is prepared as far as it can be: a peer that is away
  * holds up nobody, the new NVE must be there. */
 bool
@@ -156,6 +167,9 @@ move_part_is_ready__(struct move_part *part)
      * moves are under way, there is always something to be confirmed. */
     if (ofsync_is_confirmed(part->nve->ofsync)) {
         part->confirmed = true;
+    }
+    if (part == move->new_part && !knows_kept(move->port)) {
+        return false;
     }
     if (part->outdated || !part->confirmed
         || ofsync_stage_get_state(part->stage) != OFSYNC_STAGE_STAGED) {

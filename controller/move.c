@@ -201,6 +201,13 @@ move_refresh(struct move *move)
 }
 
 void
+move_told_new(struct move *move)
+{
+    move->new_part->confirmed = false;
+    move_part_set_ready__(move->new_part, false);
+}
+
+void
 move_add_peer(struct move *move, struct nve *nve, long long int now,
               long long int wall)
 {
@@ -729,6 +736,10 @@ move_run(struct move *move, long long int now, long long int wall)
                 COVERAGE_INC(move_restaged);
                 move_part_stage__(part, now);
             }
+        }
+        /* An NVE that is away is not going to say that it is ready. */
+        LIST_FOR_EACH_SAFE (part, move_node, &move->parts) {
+            move_part_update(part, now, wall);
         }
     }
 }

@@ -207,6 +207,10 @@ void move_destroy(struct move *);
 /* The port, its interfaces, its VN or the addresses of an NVE changed. */
 void move_refresh(struct move *);
 
+/* The new NVE has been told something else that the VM needs there: the move
+ * is not prepared before that is confirmed. */
+void move_told_new(struct move *);
+
 /* 'nve' joined or is leaving the VN of the port. */
 void move_add_peer(struct move *, struct nve *, long long int now,
                    long long int wall);

@@ -214,7 +214,7 @@ start_move(struct mig *mig, struct port *port, struct nve *nve, bool is_cut)
     mig->started = true;
     nva->n_starting--;
     VLOG_INFO("moving %s from %s to %s", port->name, mig->old_nve, nve->name);
-    nva_keep_stop(nva, port, "the port moves");
+    nva_keep_move_begins(nva, port, nve, is_cut);
     mig->move = move_create(&move_class, mig, &nva->topology, nva->neighbors,
                             &config, clock_msec(), mig->requested);
     ovs_list_push_back(&nva->active, &mig->active_node);
@@ -465,6 +465,7 @@ end_move(struct mig *mig, const char *reason)
         ovs_list_remove(&mig->active_node);
         move_destroy(move);
         mig->move = NULL;
+        nva_keep_move_ended(mig->nva, port);
         nva_write_port(mig->nva, port);
         nva_mig_write(mig, "failed", reason);
     }
@@ -658,6 +659,7 @@ mig_run(struct mig *mig, long long int now)
                 if (phase == MIGRATION_DONE) {
                     leave(mig, port, ended);
                 }
+                nva_keep_move_ended(nva, port);
                 nva_write_port(nva, port);
                 nva_rebind(nva, port);
             }

@@ -319,10 +319,15 @@ void nva_keep_gateway_changed(struct nva *, struct port *,
                               struct gateway *old);
 void nva_keep_check(struct nva *, struct port *);
 void nva_keep_stop(struct nva *, struct port *, const char *why);
+void nva_keep_move_begins(struct nva *, struct port *, struct nve *to,
+                          bool is_cut);
+void nva_keep_move_ended(struct nva *, struct port *);
 void nva_keep_nve_gone(struct nva *, const struct nve *);
 void nva_keep_vn_changed(struct nva *, const struct vn *);
 bool nva_keep_found(const struct session *, uint64_t cookie);
 void nva_keep_counted(struct session *, uint64_t cookie, uint64_t n);
+void nva_keep_learned(struct session *, uint64_t cookie,
+                      const struct ofputil_flow_stats *);
 void nva_keep_run(struct nva *, long long int now);
 long long int nva_keep_deadline(const struct nva *);
 

@@ -501,6 +501,13 @@ os_counted(struct ofsync *os OVS_UNUSED, uint64_t cookie, uint64_t n_packets,
 }
 
 static void
+os_learned(struct ofsync *os OVS_UNUSED, uint64_t cookie,
+           const struct ofputil_flow_stats *fs, void *s)
+{
+    nva_keep_learned(s, cookie, fs);
+}
+
+static void
 os_problem(struct ofsync *os OVS_UNUSED, const char *error, void *s_)
 {
     struct session *s = s_;
@@ -528,6 +535,7 @@ static const struct ofsync_class ofsync_class = {
     .stage_changed = os_stage_changed,
     .keep = os_keep,
     .counted = os_counted,
+    .learned = os_learned,
     .problem = os_problem,
 };
 

@@ -5,8 +5,8 @@
 #define OFSYNC_PRIVATE_H 1
 
 /* What ofsync.c (units), ofsync-writer.c (bundles), ofsync-stage.c (staged
- * bundles) and ofsync-dump.c (comparing with the switch) share.  For them
- * only. */
+ * bundles), ofsync-dump.c (comparing with the switch) and ofsync-learned.c
+ * (flows that no unit wants) share.  For them only. */
 
 #include "flow-list.h"
 #include "ofsync.h"
@@ -49,10 +49,12 @@ struct ofsync_meter {
     bool dirty;                 /* Differs from what was sent. */
 };
 
-/* All flows with 'cookie', in 'table' or, if that is 255, in all tables. */
-struct ofsync_deletion {
-    uint64_t cookie;
-    uint8_t table;
+/* A change of flows that no unit wants. */
+struct ofsync_stray {
+    struct ofpbuf *add;         /* The flow mod that adds one; if it is null,
+                                 * all are deleted that have ... */
+    uint64_t cookie;            /* ... this cookie, */
+    uint8_t table;              /* in this table or, if it is 255, in all. */
 };
 
 /* Something sent that is answered with the same transaction id. */
@@ -64,10 +66,11 @@ struct ofsync_request {
         OFSYNC_REQ_STAGE,       /* All about 'stage'. */
         OFSYNC_REQ_DUMP_FLOWS,
         OFSYNC_REQ_DUMP_METERS,
-        OFSYNC_REQ_COUNT
+        OFSYNC_REQ_COUNT,
+        OFSYNC_REQ_LEARNED      /* ofsync_dump_learned(). */
     } type;
     struct ofsync_stage *stage;
-    uint64_t cookie;            /* OFSYNC_REQ_COUNT. */
+    uint64_t cookie;            /* OFSYNC_REQ_COUNT, OFSYNC_REQ_LEARNED. */
     char *error;                /* The first one. */
 };
 
@@ -92,8 +95,8 @@ struct ofsync {
     unsigned int n_commits;     /* Stages whose COMMIT is not answered. */
     struct ofsync_unit **changed; /* Units to tell the switch about. */
     size_t n_changed, allocated_changed;
-    struct ofsync_deletion *deletions; /* To tell it before. */
-    size_t n_deletions, allocated_deletions;
+    struct ofsync_stray *strays; /* To tell it before, in this order. */
+    size_t n_strays, allocated_strays;
     bool meters_dirty;          /* Some of 'meters' must be sent. */
     bool confirmed;             /* What was last told to the owner. */
     uint32_t next_bundle;
@@ -112,6 +115,11 @@ struct ofsync_request *ofsync_request_add__(struct ofsync *,
                                             ovs_be32 xid);
 void ofsync_request_remove__(struct ofsync *, struct ofsync_request *);
 void ofsync_send__(struct ofsync *, struct ofpbuf *);
+
+/* Sends 'request', which is answered on behalf of 'cookie'; not at all if the
+ * switch is not there or not compared. */
+void ofsync_ask__(struct ofsync *, enum ofsync_request_type, uint64_t cookie,
+                  struct ofpbuf *request);
 struct ofpbuf *ofsync_barrier__(ovs_be32 xid);
 ovs_be32 ofsync_alloc_xid__(void);
 
@@ -124,6 +132,7 @@ void ofsync_adopt__(struct ofsync *, uint64_t unit, const struct flow_list *,
  * 'changed'. */
 void ofsync_forget_changes__(struct ofsync *);
 void ofsync_flush__(struct ofsync *);
+void ofsync_add_stray__(struct ofsync *, const struct ofsync_stray *);
 void ofsync_check_confirmation__(struct ofsync *);
 void ofsync_problem__(struct ofsync *, const char *error);
 void ofsync_ref_meter__(struct ofsync *, const struct flow_meter *);
@@ -145,8 +154,7 @@ void ofsync_writer_end__(struct ofsync_writer *);
 /* Put a flow mod into it. */
 void ofsync_write_flow__(struct ofsync_writer *, const struct flow_entry *,
                          bool add);
-void ofsync_write_deletion__(struct ofsync_writer *,
-                             const struct ofsync_deletion *);
+void ofsync_write_stray__(struct ofsync_writer *, const struct ofsync_stray *);
 
 /* Put those into it that lead from 'old' to 'new'; either may be null.  With
  * several pairs, all removals must come before all additions: a flow may pass
@@ -166,6 +174,10 @@ void ofsync_dump_flows__(struct ofsync *, const struct ofp_header *,
                          struct ofsync_request *);
 void ofsync_dump_meters__(struct ofsync *, const struct ofp_header *,
                           struct ofsync_request *);
+
+/* ofsync-learned.c */
+void ofsync_handle_learned__(struct ofsync *, const struct ofp_header *,
+                             struct ofsync_request *);
 
 /* ofsync-stage.c */
 void ofsync_stage_touch__(struct ofsync *, uint64_t unit,

@@ -37,7 +37,7 @@ struct ofsync_stage {
 
     struct change *changes;
     size_t n_changes, allocated_changes;
-    struct ofsync_deletion *deletions;
+    struct ofsync_stray *deletions;
     size_t n_deletions, allocated_deletions;
 
     /* While the switch knows of it. */
@@ -86,7 +86,7 @@ ofsync_stage_delete_cookie(struct ofsync_stage *stage, uint64_t cookie,
                                       &stage->allocated_deletions,
                                       sizeof *stage->deletions);
     }
-    stage->deletions[stage->n_deletions++] = (struct ofsync_deletion) {
+    stage->deletions[stage->n_deletions++] = (struct ofsync_stray) {
         .cookie = cookie, .table = table
     };
 }
@@ -100,7 +100,7 @@ send_bundle(struct ofsync_stage *stage, ovs_be32 xid)
     ofsync_writer_init__(&w, stage->os, stage, xid);
     stage->bundle = w.bundle;
     for (size_t i = 0; i < stage->n_deletions; i++) {
-        ofsync_write_deletion__(&w, &stage->deletions[i]);
+        ofsync_write_stray__(&w, &stage->deletions[i]);
     }
     for (size_t i = 0; i < stage->n_changes; i++) {
         const struct change *c = &stage->changes[i];

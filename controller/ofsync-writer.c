@@ -160,12 +160,19 @@ ofsync_write_flow__(struct ofsync_writer *w, const struct flow_entry *fe,
 }
 
 void
-ofsync_write_deletion__(struct ofsync_writer *w,
-                        const struct ofsync_deletion *d)
+ofsync_write_stray__(struct ofsync_writer *w, const struct ofsync_stray *stray)
 {
     size_t ofs = writer_begin(w);
 
-    flow_entry_put_delete_cookie(d->cookie, d->table, w->xid, w->buf);
+    if (stray->add) {
+        struct ofp_header *oh = stray->add->data;
+
+        oh->xid = w->xid;
+        ofpbuf_put(w->buf, oh, stray->add->size);
+    } else {
+        flow_entry_put_delete_cookie(stray->cookie, stray->table, w->xid,
+                                     w->buf);
+    }
     writer_finish(w, ofs);
 }
 

@@ -60,7 +60,7 @@ ofsync_destroy(struct ofsync *os)
         free(unit);
     }
     free(os->changed);
-    free(os->deletions);
+    free(os->strays);
     HMAP_FOR_EACH_POP (meter, node, &os->meters) {
         free(meter);
     }
@@ -299,12 +299,15 @@ ofsync_forget_changes__(struct ofsync *os)
     for (size_t i = 0; i < os->n_changed; i++) {
         unit_sent(os, os->changed[i]);
     }
+    for (size_t i = 0; i < os->n_strays; i++) {
+        ofpbuf_delete(os->strays[i].add);
+    }
     free(os->changed);
-    free(os->deletions);
+    free(os->strays);
     os->changed = NULL;
-    os->deletions = NULL;
+    os->strays = NULL;
     os->n_changed = os->allocated_changed = 0;
-    os->n_deletions = os->allocated_deletions = 0;
+    os->n_strays = os->allocated_strays = 0;
 }
 
 /* A switch that is being compared is told again what it has been told already,
@@ -355,26 +358,34 @@ ofsync_set(struct ofsync *os, uint64_t cookie, const struct flow_list *flows)
     }
 }
 
+/* Takes ownership of 'stray->add'. */
+void
+ofsync_add_stray__(struct ofsync *os, const struct ofsync_stray *stray)
+{
+    if (os->state == OFSYNC_DOWN) {
+        ofpbuf_delete(stray->add);
+        return;
+    }
+    if (os->n_strays >= os->allocated_strays) {
+        os->strays = x2nrealloc(os->strays, &os->allocated_strays,
+                                sizeof *os->strays);
+    }
+    os->strays[os->n_strays++] = *stray;
+    ofsync_check_confirmation__(os);
+}
+
 void
 ofsync_delete_cookie(struct ofsync *os, uint64_t cookie, uint8_t table)
 {
-    if (os->state != OFSYNC_DOWN) {
-        if (os->n_deletions >= os->allocated_deletions) {
-            os->deletions = x2nrealloc(os->deletions,
-                                       &os->allocated_deletions,
-                                       sizeof *os->deletions);
-        }
-        os->deletions[os->n_deletions++] = (struct ofsync_deletion) {
-            .cookie = cookie, .table = table
-        };
-        ofsync_check_confirmation__(os);
-    }
+    ofsync_add_stray__(os, &(struct ofsync_stray) {
+        .cookie = cookie, .table = table
+    });
 }
 
 static bool
 has_changes(const struct ofsync *os)
 {
-    return (os->n_changed || os->n_deletions
+    return (os->n_changed || os->n_strays
             || (os->dump && os->state == OFSYNC_UP));
 }
 
@@ -387,8 +398,8 @@ send_changes(struct ofsync *os)
     if (os->dump) {
         ofsync_dump_write__(os, &w);
     }
-    for (size_t i = 0; i < os->n_deletions; i++) {
-        ofsync_write_deletion__(&w, &os->deletions[i]);
+    for (size_t i = 0; i < os->n_strays; i++) {
+        ofsync_write_stray__(&w, &os->strays[i]);
     }
     for (size_t i = 0; i < os->n_changed; i++) {
         ofsync_write_removals__(&w, os->changed[i]->sent,
@@ -592,6 +603,18 @@ note_error(struct ofsync_request *req, const struct ofp_header *oh)
     }
 }
 
+/* Returns true if 'type' is what answers 'req', or a part of it. */
+static bool
+is_answer(const struct ofsync_request *req, enum ofptype type)
+{
+    return (req->type == OFSYNC_REQ_DUMP_FLOWS
+            || req->type == OFSYNC_REQ_LEARNED
+            ? type == OFPTYPE_FLOW_STATS_REPLY
+            : req->type == OFSYNC_REQ_DUMP_METERS
+            ? type == OFPTYPE_METER_CONFIG_STATS_REPLY
+            : true);
+}
+
 bool
 ofsync_handle(struct ofsync *os, const struct ofp_header *oh)
 {
@@ -603,6 +626,9 @@ ofsync_handle(struct ofsync *os, const struct ofp_header *oh)
     }
     if (type == OFPTYPE_ERROR) {
         note_error(req, oh);
+    } else if (!req->error && !is_answer(req, type)) {
+        req->error = xasprintf("an answer of another kind, %s",
+                               ofptype_get_name(type));
     }
 
     switch (req->type) {
@@ -621,6 +647,9 @@ ofsync_handle(struct ofsync *os, const struct ofp_header *oh)
     case OFSYNC_REQ_COUNT:
         handle_count(os, req, oh, type);
         break;
+    case OFSYNC_REQ_LEARNED:
+        ofsync_handle_learned__(os, oh, req);
+        break;
     default:
         OVS_NOT_REACHED();
     }
@@ -629,14 +658,14 @@ ofsync_handle(struct ofsync *os, const struct ofp_header *oh)
 
 /* Counters. */
 
-/* Sends 'request', whose answer is a counter, on behalf of 'cookie'. */
-static void
-count(struct ofsync *os, uint64_t cookie, struct ofpbuf *request)
+void
+ofsync_ask__(struct ofsync *os, enum ofsync_request_type type, uint64_t cookie,
+             struct ofpbuf *request)
 {
     struct ofsync_request *req;
 
     if (os->state == OFSYNC_UP) {
-        req = ofsync_request_add__(os, OFSYNC_REQ_COUNT,
+        req = ofsync_request_add__(os, type,
                                    ((struct ofp_header *) request->data)->xid);
         req->cookie = cookie;
         ofsync_send__(os, request);
@@ -648,33 +677,16 @@ count(struct ofsync *os, uint64_t cookie, struct ofpbuf *request)
 void
 ofsync_count(struct ofsync *os, uint64_t cookie, uint32_t meter)
 {
-    count(os, cookie, ofputil_encode_meter_request(OFP15_VERSION,
-                                                   OFPUTIL_METER_STATS,
-                                                   meter));
+    ofsync_ask__(os, OFSYNC_REQ_COUNT, cookie,
+                 ofputil_encode_meter_request(OFP15_VERSION,
+                                              OFPUTIL_METER_STATS, meter));
 }
 
 void
 ofsync_count_port(struct ofsync *os, uint64_t cookie, ofp_port_t ofport)
 {
-    count(os, cookie, ofputil_encode_dump_ports_request(OFP15_VERSION,
-                                                        ofport));
-}
-
-void
-ofsync_count_learned(struct ofsync *os, uint64_t cookie, uint8_t table)
-{
-    struct ofputil_flow_stats_request fsr = {
-        .aggregate = true,
-        .cookie = htonll(cookie),
-        .cookie_mask = OVS_BE64_MAX,
-        .out_port = OFPP_ANY,
-        .out_group = OFPG_ANY,
-        .table_id = table,
-    };
-
-    match_init_catchall(&fsr.match);
-    count(os, cookie,
-          ofputil_encode_flow_stats_request(&fsr, OFPUTIL_P_OF15_OXM));
+    ofsync_ask__(os, OFSYNC_REQ_COUNT, cookie,
+                 ofputil_encode_dump_ports_request(OFP15_VERSION, ofport));
 }
 
 size_t

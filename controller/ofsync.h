@@ -71,6 +71,11 @@ struct ofsync_class {
     void (*counted)(struct ofsync *, uint64_t cookie, uint64_t n_packets,
                     uint64_t n_bytes, void *aux);
 
+    /* Answers ofsync_dump_learned() for 'cookie', flow by flow; null after the
+     * last one.  Nothing is answered if the switch refuses, or has gone. */
+    void (*learned)(struct ofsync *, uint64_t cookie,
+                    const struct ofputil_flow_stats *, void *aux);
+
     /* The switch refused something outside of a stage; it is tried again. */
     void (*problem)(struct ofsync *, const char *error, void *aux);
 };
@@ -128,6 +133,14 @@ void ofsync_count_port(struct ofsync *, uint64_t cookie, ofp_port_t ofport);
 /* Asks how many flows with 'cookie' the switch has in 'table', which is
  * answered as a number of packets. */
 void ofsync_count_learned(struct ofsync *, uint64_t cookie, uint8_t table);
+
+/* Asks which flows with 'cookie' the switch has in 'table'. */
+void ofsync_dump_learned(struct ofsync *, uint64_t cookie, uint8_t table);
+
+/* Adds a flow that no unit wants, like one that another switch has learned,
+ * with the next bundle.  It is the switch's then: a session that comes up
+ * again asks the class whether to keep it. */
+void ofsync_add_learned(struct ofsync *, const struct ofputil_flow_stats *);
 
 /* Number of flows that are wanted. */
 size_t ofsync_count_flows(const struct ofsync *);

@@ -20,10 +20,8 @@
  * Before, all is taken for old.  Open vSwitch looks at the flows that it has
  * cached when a table changes, and does so with the packet that each was made
  * for, perhaps the SYN of an old connection.  For the same reason what is
- * known to be old goes first. */
-
-/* As many connections of a port are known at most, of each kind. */
-#define LEARN_LIMIT 10000
+ * known to be old goes first.  While the port moves, all that begins is taken
+ * for old, too: what the new NVE is told of does not grow any more. */
 
 /* After the VM has ended one of TCP, it is silent for so long, in s. */
 #define FIN_IDLE 5
@@ -94,7 +92,7 @@ learn(struct builder *b, const struct kind *kind, enum flow_way way,
                   ",limit=%d,idle_timeout=%u", FLOW_TABLE_CONNECTION,
                   is_old ? FLOW_PRIO_LEARNED : FLOW_PRIO_NORMAL,
                   cookie_make(is_old ? COOKIE_KEPT : COOKIE_BEGUN,
-                              b->port->id), LEARN_LIMIT,
+                              b->port->id), KEEP_MAX,
                   is_old ? b->port->vn->connection_idle : TCP_IDLE);
     if (kind->tcp) {
         ds_put_format(&b->actions, ",fin_idle_timeout=%d", FIN_IDLE);
@@ -118,7 +116,7 @@ pipeline_add_kept__(struct flow_list *fl, const struct port *port,
     for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
         const struct kind *kind = &kinds[i];
 
-        if (kind->tcp && stage != KEEP_ALL) {
+        if (kind->tcp && stage != KEEP_ALL && !port->keep->to) {
             add(&b, FLOW_PRIO_OVERRIDE, learn(&b, kind, FLOW_WAY_NEW, way),
                 ",%s,tcp_flags=+syn", kind->match);
         }

@@ -62,6 +62,7 @@ TESTSUITE_AT = \
 	tests/nva-ctl.at \
 	tests/nva-qmp-migrate.at \
 	tests/nva-schema.at \
+	tests/ofsync-learned.at \
 	tests/ofsync-stage.at \
 	tests/ofsync.at \
 	tests/pipeline.at \

@@ -16,6 +16,8 @@
  *   answer                         hand over the switch's answers
  *   go                             run and answer until nothing happens
  *   count COOKIE METER
+ *   learned COOKIE TABLE           ask for such flows
+ *   relearn N                      add them once more, N higher in priority
  *   keep COOKIE                    the owner keeps such flows
  *   stage NAME UNIT FLOW... | stage NAME UNIT none | stage NAME delete COOKIE
  *   open|commit|revert|destroy|state NAME
@@ -55,6 +57,7 @@ struct dialogue {
     struct ds log;
     long long int now;
     uint64_t keep;
+    int relearn;
     bool auto_revert;
     bool running;               /* In ofsync_run(). */
     bool may_send;              /* It was asked for. */
@@ -145,6 +148,27 @@ on_counted(struct ofsync *os OVS_UNUSED, uint64_t cookie, uint64_t n_packets,
 }
 
 static void
+on_learned(struct ofsync *os, uint64_t cookie,
+           const struct ofputil_flow_stats *fs, void *d_)
+{
+    struct dialogue *d = d_;
+
+    ds_put_format(&d->log, "* learned %#"PRIx64": ", cookie);
+    if (fs) {
+        struct ofputil_flow_stats copy = *fs;
+
+        match_format(&fs->match, NULL, &d->log, fs->priority);
+        ds_put_char(&d->log, '\n');
+        copy.priority += d->relearn;
+        if (d->relearn) {
+            ofsync_add_learned(os, &copy);
+        }
+    } else {
+        ds_put_cstr(&d->log, "no more\n");
+    }
+}
+
+static void
 on_problem(struct ofsync *os OVS_UNUSED, const char *error, void *d_)
 {
     struct dialogue *d = d_;
@@ -158,6 +182,7 @@ static const struct ofsync_class class = {
     .confirmation = on_confirmation,
     .stage_changed = on_stage_changed,
     .keep = on_keep,
+    .learned = on_learned,
     .counted = on_counted,
     .problem = on_problem,
 };
@@ -402,6 +427,11 @@ do_owner(struct dialogue *d, const char *command, char **save)
     } else if (!strcmp(command, "count")) {
         id = next_hex(save);
         ofsync_count(d->os, id, atoi(next_word(save)));
+    } else if (!strcmp(command, "learned")) {
+        id = next_hex(save);
+        ofsync_dump_learned(d->os, id, atoi(next_word(save)));
+    } else if (!strcmp(command, "relearn")) {
+        d->relearn = atoi(next_word(save));
     } else if (!strcmp(command, "keep")) {
         d->keep = next_hex(save);
     } else if (!strcmp(command, "auto-revert")) {

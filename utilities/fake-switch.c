@@ -455,10 +455,12 @@ handle_meter_mod(struct fake_switch *sw, const struct ofp_header *oh)
 static void
 reply_flows(struct fake_switch *sw, const struct ofp_header *oh)
 {
+    struct ofputil_flow_stats_request fsr;
     struct ovs_list parts;
     struct fake_flow *f;
     struct ofpbuf *msg, ofpacts;
 
+    ovs_assert(!ofputil_decode_flow_stats_request(&fsr, oh, NULL, NULL));
     ofpmp_init(&parts, oh);
     ofpbuf_init(&ofpacts, 256);
     HMAP_FOR_EACH (f, node, &sw->flows) {
@@ -468,6 +470,10 @@ reply_flows(struct fake_switch *sw, const struct ofp_header *oh)
             .priority = f->fe->priority,
         };
 
+        if ((fs.cookie ^ fsr.cookie) & fsr.cookie_mask
+            || (fsr.table_id != OFPTT_ALL && fs.table_id != fsr.table_id)) {
+            continue;
+        }
         ofpbuf_clear(&ofpacts);
         flow_entry_decode(f->fe, &fs.match, &ofpacts);
         fs.ofpacts = ofpacts.data;
