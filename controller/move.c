@@ -214,13 +214,14 @@ move_add_peer(struct move *move, struct nve *nve, long long int now,
     struct move_part *part;
 
     /* Once the others have been told to switch, a new peer is told the new
-     * place at once.  Until then it must switch with them. */
+     * place at once.  Until then it must switch with them.  When a hold is
+     * taken back it has nothing to do. */
     LIST_FOR_EACH (part, nve_node, &nve->move_parts) {
         if (part->move == move) {
             return;
         }
     }
-    if (!move->cut_peers && !migration_is_over(&move->migration)) {
+    if (!move->cut_peers && move->migration.phase < MIGRATION_RELEASING) {
         part = move_part_add__(move, nve);
         move_part_set__(part, false);
         move_part_stage__(part, now);
@@ -299,6 +300,7 @@ move_destroy(struct move *move)
                 move_undo__(move);
             }
         }
+        ovs_assert(ovs_list_is_empty(&move->parts));
         free(move->slowest_peer);
         free(move->error);
         free(move);
@@ -687,6 +689,22 @@ warm(struct move *move, long long int now)
     }
 }
 
+/* Those that are away are not going to say that they are ready. */
+static void
+update_away(struct move *move, long long int now, long long int wall)
+{
+    struct move_part *part;
+
+    LIST_FOR_EACH (part, move_node, &move->parts) {
+        if (!move_is_connected__(part->nve)) {
+            move_part_update(part, now, wall);
+            if (move->migration.phase != MIGRATION_REQUESTED) {
+                break;          /* That was the last one. */
+            }
+        }
+    }
+}
+
 void
 move_run(struct move *move, long long int now, long long int wall)
 {
@@ -737,10 +755,7 @@ move_run(struct move *move, long long int now, long long int wall)
                 move_part_stage__(part, now);
             }
         }
-        /* An NVE that is away is not going to say that it is ready. */
-        LIST_FOR_EACH_SAFE (part, move_node, &move->parts) {
-            move_part_update(part, now, wall);
-        }
+        update_away(move, now, wall);
     }
 }
 
