@@ -101,7 +101,8 @@ struct gateway {
 
     /* Set by the owner. */
     bool ready;                 /* Its NVE is known to have its flows. */
-    size_t n_ports;             /* That it serves. */
+    size_t n_ports;             /* That it serves, */
+    size_t n_kept;              /* and of which connections stay with it. */
     enum gateway_outside outside;
     bool announce_due;          /* It is to be announced outside. */
     struct announcement *announcement; /* While it is. */

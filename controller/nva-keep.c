@@ -22,7 +22,8 @@ VLOG_DEFINE_THIS_MODULE(nva_keep);
 static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(10, 20);
 
 /* Connections that stay with the gateway that served their port before, when
- * it is given another one (C2, Virtual_Network:options:gateway_change).
+ * it is given another one (C2, Virtual_Network:options:gateway_change), also
+ * because that one is drained.
  *
  * What connections there are is known to the NVE of the port alone, which
  * learns them in the data path (pipeline-keep.c).  First it surveys, for as
@@ -85,6 +86,8 @@ start(struct nva *nva, struct port *port, struct gateway *gw)
     };
     ovs_list_push_back(&nva->keeps, &keep->node);
     port->keep = keep;
+    gw->n_kept++;
+    nva_gateway_write(nva, gw);
     /* Of another time. */
     forget_learned(keep, keep->nve);
 }
@@ -102,6 +105,8 @@ nva_keep_stop(struct nva *nva, struct port *port, const char *why)
             forget_learned(keep, keep->to);
         }
         ovs_list_remove(&keep->node);
+        keep->gw->n_kept--;
+        nva_gateway_write(nva, keep->gw);
         free(keep);
         port->keep = NULL;
         wiring_way_out_changed(&nva->topology, port);
@@ -164,7 +169,7 @@ nva_keep_check(struct nva *nva, struct port *port)
     if (keep) {
         why = (keep->nve != port->place.nve && keep->to != port->place.nve
                ? "the port is at another NVE"
-               : !gateway_is_usable(keep->gw) ? "that leaves its ports"
+               : keep->gw->nve->failed ? "that has failed"
                : !port->vn->keeps_connections ? "it is not wanted any more"
                : NULL);
         if (why) {
@@ -189,7 +194,7 @@ nva_keep_gateway_changed(struct nva *nva, struct port *port,
     port->gateway_before = NULL;
     if (old && port->gateway && old != port->gateway && port->place.nve
         && (!move || is_restart) && port->vn->keeps_connections
-        && gateway_is_usable(old)) {
+        && !old->nve->failed) {
         start(nva, port, old);
         if (move) {
             nva_keep_move_begins(nva, port, move->new_nve,

@@ -398,7 +398,7 @@ nva_takeover_state(const struct gateway *gw)
 {
     return (gw->nve->failed ? "failed"
             : !gw->config->drain ? "active"
-            : gw->n_ports ? "draining" : "drained");
+            : gw->n_ports || gw->n_kept ? "draining" : "drained");
 }
 
 /* Returns what Gateway:outside is to say about 'gw'. */
