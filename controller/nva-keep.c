@@ -87,7 +87,6 @@ start(struct nva *nva, struct port *port, struct gateway *gw)
     ovs_list_push_back(&nva->keeps, &keep->node);
     port->keep = keep;
     gw->n_kept++;
-    nva_gateway_write(nva, gw);
     /* Of another time. */
     forget_learned(keep, keep->nve);
 }
@@ -106,7 +105,7 @@ nva_keep_stop(struct nva *nva, struct port *port, const char *why)
         }
         ovs_list_remove(&keep->node);
         keep->gw->n_kept--;
-        nva_gateway_write(nva, keep->gw);
+        nva_takeover_count_changed(nva, keep->gw);
         free(keep);
         port->keep = NULL;
         wiring_way_out_changed(&nva->topology, port);
