@@ -13,6 +13,7 @@
 #include "hash.h"
 #include "openflow/openflow.h"
 #include "openvswitch/dynamic-string.h"
+#include "openvswitch/netdev.h"
 #include "openvswitch/ofp-errors.h"
 #include "openvswitch/ofp-flow.h"
 #include "openvswitch/ofp-meter.h"
@@ -587,6 +588,7 @@ handle_count(struct ofsync *os, struct ofsync_request *req,
         if (!ofputil_decode_port_stats(&port, &msg)) {
             os->class->counted(os, req->cookie, port.stats.tx_packets,
                                port.stats.tx_bytes, os->aux);
+            netdev_free_custom_stats_counters(&port.custom_stats);
         }
     }
     ofsync_request_remove__(os, req);
