@@ -105,7 +105,9 @@ nva_keep_stop(struct nva *nva, struct port *port, const char *why)
         }
         ovs_list_remove(&keep->node);
         keep->gw->n_kept--;
-        nva_takeover_count_changed(nva, keep->gw);
+        if (!keep->gw->n_ports) {
+            nva_gateway_write(nva, keep->gw);   /* It may be drained now. */
+        }
         free(keep);
         port->keep = NULL;
         wiring_way_out_changed(&nva->topology, port);

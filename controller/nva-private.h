@@ -333,7 +333,6 @@ long long int nva_keep_deadline(const struct nva *);
 
 /* nva-takeover.c */
 void nva_takeover_assign(struct nva *, struct port *);
-void nva_takeover_count_changed(struct nva *, const struct gateway *);
 void nva_takeover_serve(struct port *, struct gateway *);
 void nva_takeover_port_gone(struct nva *, struct port *);
 char *nva_takeover_get_port_error(const struct port *);

@@ -91,8 +91,8 @@ choose(const struct port *port)
 
 /* What a gateway says that leaves its ports to others, of what it still has,
  * is out of date; 'gw' may be null. */
-void
-nva_takeover_count_changed(struct nva *nva, const struct gateway *gw)
+static void
+count_changed(struct nva *nva, const struct gateway *gw)
 {
     if (gw && !gateway_is_usable(gw)) {
         nva_gateways_vn_changed(nva, gw->vn);
@@ -110,7 +110,7 @@ nva_takeover_assign(struct nva *nva, struct port *port)
     gw = choose(port);
     if (gw != old) {
         VLOG_DBG("%s: served by %s", port->name, gw ? gw->name : "no gateway");
-        nva_takeover_count_changed(nva, old);
+        count_changed(nva, old);
         nva_takeover_serve(port, gw);
         nva_keep_gateway_changed(nva, port, old);
         nva_routes_changed(nva);
@@ -128,7 +128,7 @@ void
 nva_takeover_port_gone(struct nva *nva, struct port *port)
 {
     nva_keep_stop(nva, port, "the port was deleted");
-    nva_takeover_count_changed(nva, port->gateway);
+    count_changed(nva, port->gateway);
     nva_takeover_serve(port, NULL);
 }
 
