@@ -31,6 +31,7 @@
  *   wipe                           lose all flows and meters
  *   traffic METER N
  *   fail add|commit|meter|stats ERROR   refuse the next one
+ *   mislead                        answer the next question with nonsense
  *   expire                         all open bundles
  *   quiet | loud                   whether to print messages */
 
@@ -355,6 +356,8 @@ do_switch(struct dialogue *d, const char *command, char **save)
         fake_switch_traffic(&d->sw, meter, atoi(next_word(save)));
     } else if (!strcmp(command, "fail")) {
         do_fail(d, save);
+    } else if (!strcmp(command, "mislead")) {
+        d->sw.fault.mislead = true;
     } else if (!strcmp(command, "expire")) {
         fake_switch_expire(&d->sw);
     } else if (!strcmp(command, "quiet")) {

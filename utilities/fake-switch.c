@@ -21,6 +21,7 @@
 #include "openvswitch/ofp-meter.h"
 #include "openvswitch/ofp-msgs.h"
 #include "openvswitch/ofp-port.h"
+#include "openvswitch/ofp-switch.h"
 #include "openvswitch/ofp-util.h"
 #include "openvswitch/ofpbuf.h"
 #include "svec.h"
@@ -557,6 +558,11 @@ handle_stats(struct fake_switch *sw, enum ofptype type,
 
     if (error) {
         reply_error(sw, error, oh);
+    } else if (sw->fault.mislead) {
+        struct ofputil_switch_config config = { .miss_send_len = 128 };
+
+        sw->fault.mislead = false;
+        reply(sw, ofputil_encode_get_config_reply(oh, &config));
     } else if (type == OFPTYPE_FLOW_STATS_REQUEST) {
         put_log(sw, "dump flows");
         sw->n_dumps++;

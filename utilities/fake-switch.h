@@ -32,6 +32,8 @@ struct fake_switch_fault {
     enum ofperr meter;          /* A meter mod. */
     enum ofperr stats;          /* A request for statistics. */
     bool lasting;
+    bool mislead;               /* Answer the next request for statistics with
+                                 * a message of another kind. */
 };
 
 struct fake_switch {
