@@ -25,6 +25,8 @@ controller_libnva_a_SOURCES = \
 	controller/gateway.h \
 	controller/host-route.c \
 	controller/host-route.h \
+	controller/hvdb-plan-private.h \
+	controller/hvdb-plan-tunnel.c \
 	controller/hvdb-plan.c \
 	controller/hvdb-plan.h \
 	controller/hvdb-schema.c \
@@ -39,10 +41,12 @@ controller_libnva_a_SOURCES = \
 	controller/igmp.h \
 	controller/ila.c \
 	controller/ila.h \
+	controller/loop-conn.c \
 	controller/loop-framer.c \
 	controller/loop-framer.h \
 	controller/loop-pulse.c \
 	controller/loop-pulse.h \
+	controller/loop-private.h \
 	controller/loop-queue.c \
 	controller/loop-queue.h \
 	controller/loop-remote.c \

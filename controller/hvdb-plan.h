@@ -36,6 +36,9 @@ struct hvdb_plan_input {
     const struct uuidset *ports;    /* The ports of 'bridge'. */
     const struct uuidset *ours;     /* Rows for which hvdb_plan_is_our_port()
                                      * is true, wherever they are. */
+    const char *remote;             /* How we connect to the database, or null
+                                     * if it connects to us, ... */
+    const char *manager;            /* ... then perhaps by this target. */
 };
 
 /* Returns the parameters of a "transact" request that writes what is wanted,

@@ -64,7 +64,9 @@
 
 #define HVDB_MANAGER_COLUMNS                                            \
     COLUMN(MANAGER, TARGET, "target", STRING, NONE, true)               \
-    COLUMN(MANAGER, IS_CONNECTED, "is_connected", BOOLEAN, NONE, true)
+    COLUMN(MANAGER, IS_CONNECTED, "is_connected", BOOLEAN, NONE, true)  \
+    COLUMN(MANAGER, INACTIVITY_PROBE, "inactivity_probe", INTEGER,      \
+           NONE, false)
 
 #define HVDB_FLOW_TABLE_COLUMNS                                         \
     COLUMN(FLOW_TABLE, NAME, "name", STRING, NONE, false)               \

@@ -387,7 +387,8 @@ update_datapath_id(struct hvdb_view *view)
 }
 
 /* Several managers may be up; the least target is taken, so that it is always
- * the same. */
+ * the same.  A target that is listened on ("ptcp:", "pssl:", "punix:") counts
+ * as connected, too, and leads nowhere. */
 static void
 update_manager_target(struct hvdb_view *view)
 {
@@ -399,6 +400,7 @@ update_manager_target(struct hvdb_view *view)
         const char *target = ovsdb_row_get_string(row, HVDB_MANAGER_TARGET, 0);
 
         if (ovsdb_row_get_boolean(row, HVDB_MANAGER_IS_CONNECTED, 0)
+            && target[0] != 'p'
             && (!least || strcmp(target, least) < 0)) {
             least = target;
         }
@@ -491,11 +493,11 @@ note_change(struct hvdb_view *view, const struct ovsdb_change *c)
 
     case HVDB_T_OVS:
     case HVDB_T_CONTROLLER:
+    case HVDB_T_MANAGER:
     case HVDB_T_FLOW_TABLE:
         view->dirty = true;
         break;
 
-    case HVDB_T_MANAGER:
     case HVDB_N_TABLES:
     default:
         break;

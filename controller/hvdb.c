@@ -50,6 +50,7 @@ enum hvdb_state {
 
 struct hvdb {
     struct loop_conn *conn;
+    bool accepted;              /* The hypervisor has opened 'conn'. */
     const struct hvdb_class *class;
     void *aux;
     char *name;
@@ -179,6 +180,7 @@ wanted_equals(const struct hvdb_wanted *a, const struct hvdb_wanted *b)
         || !nullable_string_is_equal(a->controller, b->controller)
         || a->geneve != b->geneve || a->vxlan != b->vxlan
         || a->bundle_idle_timeout != b->bundle_idle_timeout
+        || a->inactivity_probe != b->inactivity_probe
         || a->n_tables != b->n_tables || !bfd_equals(a, b)) {
         return false;
     }
@@ -344,6 +346,8 @@ hvdb_write(struct hvdb *hvdb, bool again)
         .bridge = hvdb_view_find_bridge(&hvdb->view),
         .ports = &hvdb->view.ports,
         .ours = &hvdb->view.ours,
+        .remote = hvdb->accepted ? NULL : loop_conn_get_name(hvdb->conn),
+        .manager = hvdb->view.manager_target,
     };
     struct ds what = DS_EMPTY_INITIALIZER;
     struct json *txn = hvdb_plan(&in, &what);
@@ -620,6 +624,7 @@ hvdb_accept(struct loop_conn *conn, const struct hvdb_class *class, void *aux)
     struct hvdb *hvdb = hvdb_create(class, aux);
 
     hvdb->conn = conn;
+    hvdb->accepted = true;
     loop_conn_set_aux(conn, hvdb);
     update_name(hvdb);
     send_monitor(hvdb);
@@ -671,6 +676,7 @@ hvdb_set_wanted(struct hvdb *hvdb, const struct hvdb_wanted *wanted)
     wanted_destroy(hvdb->wanted);
     hvdb->wanted = wanted_clone(wanted);
     hvdb->wanted_changed = true;
+    loop_conn_set_probe(hvdb->conn, wanted->inactivity_probe);
     if (!hvdb->busy) {
         hvdb->busy = true;
         hvdb_finish(hvdb);

@@ -30,6 +30,10 @@ struct loop_conn;
 struct loop_event;
 struct hvdb;
 
+/* After how long, in ms, a database or a switch asks a peer that says nothing
+ * for a sign of life, unless it is told otherwise. */
+#define HVDB_INACTIVITY_PROBE_MS 5000
+
 /* What Interface:bfd_status says.  A session that has not come up yet is
  * unknown, one that was up and is not any more is down. */
 enum hvdb_bfd_state { HVDB_BFD_UNKNOWN, HVDB_BFD_UP, HVDB_BFD_DOWN };
@@ -83,6 +87,8 @@ struct hvdb_wanted {
     const char *datapath_type;  /* "netdev", "system", or "" to leave it. */
     const char *controller;     /* OpenFlow target for Bridge:controller, or
                                  * null to leave that column alone. */
+    int inactivity_probe;       /* For that and the connections of Manager by
+                                 * which we come, in ms. */
     /* Tunnel ports of the bridge, each flow-based (remote_ip=flow, key=flow),
      * named "nva-" and its type; ours that are not wanted are removed. */
     bool geneve, vxlan;

@@ -5,6 +5,9 @@
 
 #include "loop-pulse.h"
 
+#include <limits.h>
+#include <string.h>
+
 #include "util.h"
 
 #define LOOP_PULSE_BACKOFF_MIN_MS 100
@@ -13,28 +16,58 @@
 #define LOOP_PULSE_PROBE_MS 5000
 #define LOOP_PULSE_N_PROBES 2
 
+void
+loop_pulse_init(struct loop_pulse *pulse)
+{
+    memset(pulse, 0, sizeof *pulse);
+    pulse->interval = LOOP_PULSE_PROBE_MS;
+    pulse->sent = LLONG_MAX;
+}
+
 int
 loop_pulse_up(struct loop_pulse *pulse, long long int now)
 {
-    pulse->up = pulse->received = pulse->probed = now;
-    pulse->n_probes = 0;
-    return LOOP_PULSE_PROBE_MS;
+    loop_pulse_received(pulse, now);
+    pulse->up = pulse->probed = now;
+    return pulse->interval;
 }
 
 void
 loop_pulse_received(struct loop_pulse *pulse, long long int now)
 {
     pulse->received = now;
+    pulse->sent = LLONG_MAX;
     pulse->n_probes = 0;
+}
+
+/* Returns when a peer of which nothing more is heard is to be asked again. */
+static long long int
+pulse_deadline(const struct loop_pulse *pulse)
+{
+    long long int idle = pulse->received + pulse->interval;
+
+    /* Counting from the last probe, a peer has the time to answer even if
+     * nobody called for long, say because this machine was suspended. */
+    return (pulse->n_probes ? pulse->probed + LOOP_PULSE_PROBE_MS
+            : pulse->sent < idle - LOOP_PULSE_PROBE_MS
+            ? pulse->sent + LOOP_PULSE_PROBE_MS
+            : idle);
+}
+
+bool
+loop_pulse_sent(struct loop_pulse *pulse, long long int now, int *delay)
+{
+    long long int before = pulse_deadline(pulse);
+
+    pulse->sent = MIN(pulse->sent, now);
+    *delay = MAX(0, pulse_deadline(pulse) - now);
+    return pulse_deadline(pulse) < before;
 }
 
 enum loop_pulse_action
 loop_pulse_run(struct loop_pulse *pulse, long long int now, int *delay)
 {
-    /* Counting from the last probe too, a peer has the time to answer even if
-     * nobody called for long, say because this machine was suspended. */
-    long long int deadline = (MAX(pulse->received, pulse->probed)
-                              + LOOP_PULSE_PROBE_MS);
+    long long int deadline = pulse_deadline(pulse);
 
     *delay = LOOP_PULSE_PROBE_MS;
     if (now < deadline) {

@@ -270,3 +270,13 @@ loop_conn_get_name(const struct loop_conn *conn)
 {
     return conn->name;
 }
+
+void
+loop_conn_set_probe(struct loop_conn *conn, int interval)
+{
+    loop_queue_put(conn->queue, &(struct loop_cmd) {
+        .type = LOOP_CMD_PROBE,
+        .conn = conn,
+        .interval = interval,
+    });
+}

@@ -64,6 +64,7 @@ enum loop_cmd_type {
     LOOP_CMD_CONNECT,
     LOOP_CMD_LISTEN,
     LOOP_CMD_SEND,
+    LOOP_CMD_PROBE,
     LOOP_CMD_RESET,
     LOOP_CMD_CLOSE,
     LOOP_CMD_STOP
@@ -77,6 +78,7 @@ struct loop_cmd {
     uint32_t session;               /* LOOP_CMD_SEND, LOOP_CMD_RESET. */
     struct ofpbuf *msg;             /* LOOP_CMD_SEND: the bytes. */
     char *reason;                   /* LOOP_CMD_RESET. */
+    int interval;                   /* LOOP_CMD_PROBE: in ms. */
 };
 
 /* An event on its way to the control thread. */

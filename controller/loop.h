@@ -99,6 +99,11 @@ void loop_conn_send_json(struct loop_conn *, struct jsonrpc_msg *);
  * buffer. */
 void loop_conn_send_ofps(struct loop_conn *, struct ofpbuf *);
 
+/* Asks the peer for a sign of life when it has been silent for 'interval' ms,
+ * at first 5,000, and 5 s after something was sent to it; if 5 s after that
+ * and after asking again there is nothing, the connection is dropped. */
+void loop_conn_set_probe(struct loop_conn *, int interval);
+
 /* Drops the connection because of 'reason'; LOOP_DISCONNECTED follows and an
  * active connection is tried again with back-off. */
 void loop_conn_reset(struct loop_conn *, const char *reason);

@@ -237,6 +237,7 @@ nva_hypervisor_want(struct session *s)
     wanted.bridge = s->bridge;
     wanted.datapath_type = s->datapath_type;
     wanted.controller = controller;
+    wanted.inactivity_probe = s->nva->inactivity_probe;
     /* Both, because others tunnel to us with ours and we with theirs. */
     wanted.geneve = wanted.vxlan = true;
     wanted.tables = tables;

@@ -24,6 +24,10 @@ VLOG_DEFINE_THIS_MODULE(intent);
 /* The default of NVA_Global:options:packet_in_rate. */
 #define PACKET_IN_RATE 1000
 
+/* Bounds of NVA_Global:options:inactivity_probe, in ms. */
+#define INACTIVITY_MIN 1000
+#define INACTIVITY_MAX 600000
+
 static struct nva *
 nva_from(void *aux)
 {
@@ -598,6 +602,23 @@ drain_max_ms(const char *s)
     return seconds * 1000LL;
 }
 
+int
+nva_option_number(const struct smap *options, const char *key, int min,
+                  int max, int def)
+{
+    static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 5);
+    const char *s = smap_get(options, key);
+    int value = def;
+
+    if (s && (!str_to_int(s, 10, &value) || value > max
+              || (value < min && value))) {
+        VLOG_WARN_RL(&rl, "NVA_Global: options:%s=%s is not 0 or a number "
+                     "from %d to %d; %d is used", key, s, min, max, def);
+        value = def;
+    }
+    return value;
+}
+
 void
 nva_configure(struct nva *nva, const struct smap *options)
 {
@@ -625,6 +646,9 @@ nva_configure(struct nva *nva, const struct smap *options)
     }
     nva->drain_max_ms = drain_max_ms(smap_get(options, "drain_max"));
     nva_history_configure(nva->history, options);
+    nva->inactivity_option = nva_option_number(options, "inactivity_probe",
+                                               INACTIVITY_MIN, INACTIVITY_MAX,
+                                               0);
     nva_watch_configure(nva, options);
     nva_probe_configure(nva, smap_get(options, "probe_timeout"));
 }

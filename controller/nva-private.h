@@ -146,6 +146,8 @@ struct nva {
     long long int drain_max_ms; /* See 'struct move_config'. */
     char *openflow_target;      /* What hypervisors shall connect to. */
     char *openflow_port;        /* Of our listener, "6653". */
+    int inactivity_option;      /* In ms; 0: by the number of NVEs. */
+    int inactivity_probe;       /* In ms, of each connection. */
     bool active_here;           /* We hold the database's lock. */
 
     struct ovs_list peers;      /* Those with a session, */
@@ -206,6 +208,7 @@ void nva_session_dirty(struct session *);
 void nva_session_set_error(struct session *, const char *error);
 void nva_session_wants_run(struct session *);
 void nva_sessions_run(struct nva *, long long int now);
+void nva_sessions_set_probe(struct nva *);
 long long int nva_sessions_deadline(const struct nva *);
 void nva_peer_kill(struct peer *);
 void nva_peer_join(struct peer *, struct session *);
@@ -239,6 +242,11 @@ void nva_record_port(struct nva *, const struct port *, const struct nve *);
 
 /* Takes what NVA_Global:options says; what is not there has its default. */
 void nva_configure(struct nva *, const struct smap *options);
+
+/* Returns its option 'key', a number from 'min' to 'max', or 'def'.  0 is
+ * valid, too. */
+int nva_option_number(const struct smap *options, const char *key, int min,
+                      int max, int def);
 
 /* nva-vn.c */
 void nva_vn_row(struct nva *, const struct db_vn *);

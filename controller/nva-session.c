@@ -30,6 +30,10 @@ static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 20);
  * out of step for some ms, which is worth no transaction. */
 #define STATUS_DELAY_MS 200
 
+/* See probe_by_size().  An NVE has two connections. */
+#define PROBES_PER_S 500
+#define PROBE_MAX_MS 60000
+
 static const struct ofconn_class ofconn_class;
 static const struct ofsync_class ofsync_class;
 
@@ -198,6 +202,7 @@ nva_session_try_start(struct session *s)
         && hvdb_is_settled(s->db_peer->hvdb)
         && (s->nve->geneve_ofport || s->nve->vxlan_ofport)) {
         s->up = true;
+        ofconn_set_probe(s->of_peer->ofconn, s->nva->inactivity_probe);
         ofsync_connected(s->nve->ofsync);
         update_behind(s);
         nva_session_dirty(s);
@@ -674,6 +679,49 @@ nva_session_event(struct nva *nva, struct loop_event *event)
         }
     } else {
         ofconn_process(loop_conn_get_aux(event->conn), event);
+    }
+}
+
+/* Returns how long the peer of a connection may be silent before it is asked
+ * for a sign of life: a default, or a multiple by a power of 2, for which
+ * 'n_nves' idle ones are asked no more than PROBES_PER_S times. */
+static int
+probe_by_size(size_t n_nves)
+{
+    int interval = HVDB_INACTIVITY_PROBE_MS;
+
+    while (interval < PROBE_MAX_MS
+           && 2 * n_nves * 1000 > (size_t) PROBES_PER_S * interval) {
+        interval *= 2;
+    }
+    return MIN(interval, PROBE_MAX_MS);
+}
+
+/* An NVE that comes and goes makes nobody change to and fro. */
+void
+nva_sessions_set_probe(struct nva *nva)
+{
+    size_t n = hmap_count(&nva->topology.nves);
+    int interval = nva->inactivity_option;
+    struct nve *nve;
+
+    if (!interval) {
+        interval = MIN(MAX(nva->inactivity_probe, probe_by_size(n)),
+                       probe_by_size(2 * n));
+    }
+    if (interval == nva->inactivity_probe) {
+        return;
+    }
+    nva->inactivity_probe = interval;
+    HMAP_FOR_EACH (nve, name_node, &nva->topology.nves) {
+        struct session *s = nve->session;
+
+        if (s->db_peer) {
+            nva_hypervisor_want(s);
+        }
+        if (s->up) {
+            ofconn_set_probe(s->of_peer->ofconn, interval);
+        }
     }
 }
 

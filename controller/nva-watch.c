@@ -37,34 +37,15 @@ VLOG_DEFINE_THIS_MODULE(nva_watch);
  * known to be in place. */
 #define RETRY_MS 1000
 
-/* Returns option 'key', a number from 'min' to 'max', or 'def'.  0 is valid,
- * too. */
-static int
-get_number(const struct smap *options, const char *key, int min, int max,
-           int def)
-{
-    static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 5);
-    const char *s = smap_get(options, key);
-    int value = def;
-
-    if (s && (!str_to_int(s, 10, &value) || value > max
-              || (value < min && value))) {
-        VLOG_WARN_RL(&rl, "NVA_Global: options:%s=%s is not 0 or a number "
-                     "from %d to %d; %d is used", key, s, min, max, def);
-        value = def;
-    }
-    return value;
-}
-
 void
 nva_watch_configure(struct nva *nva, const struct smap *options)
 {
-    int interval = get_number(options, "bfd_interval", INTERVAL_MIN,
-                              INTERVAL_MAX, INTERVAL_DEFAULT);
+    int interval = nva_option_number(options, "bfd_interval", INTERVAL_MIN,
+                                     INTERVAL_MAX, INTERVAL_DEFAULT);
     struct nve *nve;
 
-    nva->bfd_hold_ms = 1000LL * get_number(options, "bfd_hold", 1, HOLD_MAX,
-                                           HOLD_DEFAULT);
+    nva->bfd_hold_ms = 1000LL * nva_option_number(options, "bfd_hold", 1,
+                                                  HOLD_MAX, HOLD_DEFAULT);
     if (interval != nva->bfd_interval) {
         nva->bfd_interval = interval;
         nva->watch_dirty = true;

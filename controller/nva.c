@@ -271,6 +271,7 @@ nva_run(struct nva *nva)
     if (!nva->active_here) {
         return;
     }
+    nva_sessions_set_probe(nva);
     nva_gateways_run(nva);
     db_send(nva->db);
     /* Before what hypervisors say, lest one that is heard of for the first

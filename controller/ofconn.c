@@ -90,6 +90,12 @@ ofconn_disconnect(struct ofconn *oc, const char *reason)
 }
 
 void
+ofconn_set_probe(struct ofconn *oc, int interval)
+{
+    loop_conn_set_probe(oc->conn, interval);
+}
+
+void
 ofconn_set_aux(struct ofconn *oc, void *aux)
 {
     oc->aux = aux;

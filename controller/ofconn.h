@@ -51,6 +51,10 @@ void ofconn_destroy(struct ofconn *);
 /* Drops the connection because of 'reason'; one of ours is tried again. */
 void ofconn_disconnect(struct ofconn *, const char *reason);
 
+/* Changes after how long, in ms, a switch that says nothing is asked for a
+ * sign of life. */
+void ofconn_set_probe(struct ofconn *, int interval);
+
 /* Changes whom the callbacks tell. */
 void ofconn_set_aux(struct ofconn *, void *aux);
 

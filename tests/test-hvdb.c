@@ -165,6 +165,7 @@ set_wanted(struct test *test)
     struct hvdb_table tables[MAX_TABLES];
     struct hvdb_wanted wanted = {
         .bridge = "br-int", .datapath_type = "", .tables = tables,
+        .inactivity_probe = HVDB_INACTIVITY_PROBE_MS,
     };
 
     if (!test->n_wanted) {
@@ -182,6 +183,8 @@ set_wanted(struct test *test)
             wanted.controller = value;
         } else if ((value = get_value(arg, "idle"))) {
             wanted.bundle_idle_timeout = atoi(value);
+        } else if ((value = get_value(arg, "probe"))) {
+            wanted.inactivity_probe = atoi(value);
         } else if ((value = get_value(arg, "table"))) {
             ovs_assert(wanted.n_tables < MAX_TABLES);
             tables[wanted.n_tables].id = atoi(value);

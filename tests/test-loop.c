@@ -630,14 +630,16 @@ cmd_silent(struct ovs_cmdl_context *ctx)
     free(remote);
 }
 
-/* Takes lines "up NOW", "received NOW", "down NOW", "fail NOW", "run NOW" from
- * the arguments and prints what loop-pulse.h answers. */
+/* Takes "up NOW", "received NOW", "sent NOW", "down NOW", "fail NOW",
+ * "run NOW" and "interval MS" from the arguments and prints what loop-pulse.h
+ * answers. */
 static void
 cmd_pulse(struct ovs_cmdl_context *ctx)
 {
     static const char *const actions[] = { "wait", "probe", "give up" };
-    struct loop_pulse pulse = { 0 };
+    struct loop_pulse pulse;
 
+    loop_pulse_init(&pulse);
     for (int i = 1; i + 1 < ctx->argc; i += 2) {
         const char *what = ctx->argv[i];
         long long int now = atoll(ctx->argv[i + 1]);
@@ -648,6 +650,14 @@ cmd_pulse(struct ovs_cmdl_context *ctx)
             printf(" %d\n", loop_pulse_up(&pulse, now));
         } else if (!strcmp(what, "received")) {
             loop_pulse_received(&pulse, now);
+            printf("\n");
+        } else if (!strcmp(what, "sent")) {
+            if (loop_pulse_sent(&pulse, now, &delay)) {
+                printf(" %d", delay);
+            }
+            printf("\n");
+        } else if (!strcmp(what, "interval")) {
+            pulse.interval = now;
             printf("\n");
         } else if (!strcmp(what, "run")) {
             const char *s = actions[loop_pulse_run(&pulse, now, &delay)];

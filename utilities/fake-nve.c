@@ -14,6 +14,7 @@
 #include "flow-list.h"
 #include "flow.h"
 #include "hash.h"
+#include "hvdb.h"
 #include "hvdb-schema.h"
 #include "jsonrpc.h"
 #include "loop.h"
@@ -121,6 +122,21 @@ is_empty(const struct json *datum)
             && !datum->array.elems[1]->array.n);
 }
 
+/* Probes on 'conn' as 'row', of which 'column' is "inactivity_probe", says.
+ * '*probe' is what it has done so far. */
+static void
+set_probe(struct loop_conn *conn, const struct fake_row *row, size_t column,
+          int *probe)
+{
+    int wanted = (is_empty(row->data[column]) ? HVDB_INACTIVITY_PROBE_MS
+                  : json_integer(row->data[column]));
+
+    if (conn && *probe != wanted) {
+        *probe = wanted;
+        loop_conn_set_probe(conn, wanted);
+    }
+}
+
 /* Dials the target of the bridge's controller. */
 static void
 dial_openflow(struct fake_nve *nve, const char *target)
@@ -143,6 +159,7 @@ dial_openflow(struct fake_nve *nve, const char *target)
         } else {
             nve->of_conn = loop_connect(nve->fakes->loop, target,
                                         LOOP_OPENFLOW, nve);
+            nve->of_probe = 0;
         }
     }
 }
@@ -179,6 +196,13 @@ run_vswitchd(struct fake_nve *nve)
     row = first_row(nve, HVDB_T_CONTROLLER);
     dial_openflow(nve, (row ? json_string(row->data[HVDB_CONTROLLER_TARGET])
                         : NULL));
+    if (row) {
+        set_probe(nve->of_conn, row, HVDB_CONTROLLER_INACTIVITY_PROBE,
+                  &nve->of_probe);
+    }
+    row = first_row(nve, HVDB_T_MANAGER);
+    set_probe(nve->db_conn, row, HVDB_MANAGER_INACTIVITY_PROBE,
+              &nve->db_probe);
 }
 
 void
@@ -603,6 +627,7 @@ dial_db(struct fake_nve *nve)
 {
     nve->db_conn = loop_connect(nve->fakes->loop, nve->fakes->ovsdb,
                                 LOOP_JSONRPC, nve);
+    nve->db_probe = 0;
 }
 
 void

@@ -49,10 +49,12 @@ struct fake_nve {
 
     struct fake_ovsdb *db;
     struct loop_conn *db_conn;
+    int db_probe;               /* What it has been told, in ms. */
     bool db_up;
 
     struct fake_switch sw;
     struct loop_conn *of_conn;
+    int of_probe;               /* Ditto. */
     char *target;               /* Where 'of_conn' leads. */
     bool of_up;
     int next_ofport;
