@@ -161,11 +161,34 @@ is_nearer(const struct gateway *a, const struct gateway *b,
             : strcmp(a->name, b->name) < 0);
 }
 
+const struct uplink *
+gateway_lost_uplink(const struct gateway *gw, const struct topology *t)
+{
+    const struct uplink *uplink;
+
+    LIST_FOR_EACH (uplink, nve_node, &gw->nve->uplinks) {
+        if (uplink->down) {
+            const struct vn *vn = topology_find_vn(t, uplink->vn_name);
+
+            if (vn && (vn == gw->vn || gateway_names(gw->config, vn))) {
+                return uplink;
+            }
+        }
+    }
+    return NULL;
+}
+
+bool
+gateway_has_failed(const struct gateway *gw)
+{
+    return gw->nve->failed || gw->cut_off;
+}
+
 enum gateway_fitness
 gateway_fitness(const struct gateway *gw)
 {
     return (gw->config->drain ? GATEWAY_DRAINED
-            : gw->nve->failed ? GATEWAY_FAILED
+            : gateway_has_failed(gw) ? GATEWAY_FAILED
             : gw->ready ? GATEWAY_READY : GATEWAY_USABLE);
 }
 

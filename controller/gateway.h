@@ -101,6 +101,7 @@ struct gateway {
 
     /* Set by the owner. */
     bool ready;                 /* Its NVE is known to have its flows. */
+    bool cut_off;               /* gateway_lost_uplink() is not null. */
     size_t n_ports;             /* That it serves, */
     size_t n_kept;              /* and of which connections stay with it. */
     enum gateway_outside outside;
@@ -184,7 +185,7 @@ struct gateway *gateway_at(const struct vn *, const struct nve *);
 /* Whether a gateway can serve, from worst to best. */
 enum gateway_fitness {
     GATEWAY_DRAINED,            /* It shall not. */
-    GATEWAY_FAILED,             /* Its NVE is not heard, or was not lately. */
+    GATEWAY_FAILED,             /* It cannot, see gateway_has_failed(). */
     GATEWAY_USABLE,             /* Ports may be given to it. */
     GATEWAY_READY               /* Its NVE has all that it needs for that. */
 };
@@ -200,6 +201,16 @@ bool gateway_is_usable(const struct gateway *gw);
  * sorts first.  Null if the VN has none. */
 struct gateway *gateway_nearest(const struct vn *, const struct nve *,
                                 enum gateway_fitness min);
+
+/* Returns an uplink that has no link, at the NVE of 'gw' and into its VN or one
+ * to which it routes, so that 'gw' does not lead there; or null.  Looks at all
+ * uplinks of the NVE. */
+const struct uplink *gateway_lost_uplink(const struct gateway *gw,
+                                         const struct topology *);
+
+/* Returns true if 'gw' can serve nobody: its NVE is not heard, or was not
+ * lately, or it is cut off. */
+bool gateway_has_failed(const struct gateway *gw);
 
 /* Returns true if a gateway with 'config' is to route into 'vn'. */
 bool gateway_names(const struct gateway_config *config, const struct vn *);

@@ -51,6 +51,7 @@
            false)                                                       \
     COLUMN(INTERFACE, BFD, "bfd", STRING, STRING, false)                \
     COLUMN(INTERFACE, BFD_STATUS, "bfd_status", STRING, STRING, false)  \
+    COLUMN(INTERFACE, LINK_STATE, "link_state", STRING, NONE, false)    \
     COLUMN(INTERFACE, ERROR, "error", STRING, NONE, false)
 
 #define HVDB_CONTROLLER_COLUMNS                                         \

@@ -47,6 +47,14 @@ dup_external_id(const struct ovsdb_row *row, const char *key)
         ovsdb_row_map_find(row, HVDB_INTERFACE_EXTERNAL_IDS, key));
 }
 
+static bool
+is_down(const struct ovsdb_row *row)
+{
+    const char *state = ovsdb_row_first_string(row, HVDB_INTERFACE_LINK_STATE);
+
+    return state && !strcmp(state, "down");
+}
+
 /* A session that has not been up yet has no diagnostic (RFC 5880 section
  * 4.1). */
 static enum hvdb_bfd_state
@@ -82,6 +90,7 @@ interface_init(struct hvdb_interface *iface, const struct ovsdb_row *row)
     iface->vm_uuid = dup_external_id(row, "vm-uuid");
     iface->vm_word = dup_external_id(row, "nva-vm");
     iface->uplink = dup_external_id(row, "nva-uplink");
+    iface->uplink_down = iface->uplink && is_down(row);
     iface->watch = dup_external_id(row, HVDB_WATCH_KEY);
     iface->bfd = iface->watch ? bfd_state(row) : HVDB_BFD_UNKNOWN;
 }
@@ -99,6 +108,7 @@ interface_equals(const struct hvdb_interface *a,
             && nullable_string_is_equal(a->vm_uuid, b->vm_uuid)
             && nullable_string_is_equal(a->vm_word, b->vm_word)
             && nullable_string_is_equal(a->uplink, b->uplink)
+            && a->uplink_down == b->uplink_down
             && nullable_string_is_equal(a->watch, b->watch)
             && a->bfd == b->bfd);
 }

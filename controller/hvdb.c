@@ -108,13 +108,6 @@ static void
 wanted_destroy(struct hvdb_wanted *wanted)
 {
     if (wanted) {
-        struct hvdb_table *tables = CONST_CAST(struct hvdb_table *,
-                                               wanted->tables);
-
-        for (size_t i = 0; i < wanted->n_tables; i++) {
-            free(CONST_CAST(char *, tables[i].name));
-        }
-        free(tables);
         for (size_t i = 0; i < wanted->n_bfd; i++) {
             free(CONST_CAST(char *, wanted->bfd[i].name));
             free(CONST_CAST(char *, wanted->bfd[i].type));
@@ -133,20 +126,14 @@ static struct hvdb_wanted *
 wanted_clone(const struct hvdb_wanted *wanted)
 {
     struct hvdb_wanted *copy = xmemdup(wanted, sizeof *wanted);
-    struct hvdb_table *tables = xcalloc(wanted->n_tables, sizeof *tables);
     struct hvdb_bfd *bfd = xcalloc(MAX(1, wanted->n_bfd), sizeof *bfd);
 
-    for (size_t i = 0; i < wanted->n_tables; i++) {
-        tables[i].id = wanted->tables[i].id;
-        tables[i].name = xstrdup(wanted->tables[i].name);
-    }
     for (size_t i = 0; i < wanted->n_bfd; i++) {
         bfd[i].name = xstrdup(wanted->bfd[i].name);
         bfd[i].type = xstrdup(wanted->bfd[i].type);
         bfd[i].remote_ip = xstrdup(wanted->bfd[i].remote_ip);
         bfd[i].nve = xstrdup(wanted->bfd[i].nve);
     }
-    copy->tables = tables;
     copy->bfd = bfd;
     copy->bridge = xstrdup(wanted->bridge);
     copy->datapath_type = xstrdup(wanted->datapath_type);
@@ -175,22 +162,14 @@ bfd_equals(const struct hvdb_wanted *a, const struct hvdb_wanted *b)
 static bool
 wanted_equals(const struct hvdb_wanted *a, const struct hvdb_wanted *b)
 {
-    if (strcmp(a->bridge, b->bridge)
-        || strcmp(a->datapath_type, b->datapath_type)
-        || !nullable_string_is_equal(a->controller, b->controller)
-        || a->geneve != b->geneve || a->vxlan != b->vxlan
-        || a->bundle_idle_timeout != b->bundle_idle_timeout
-        || a->inactivity_probe != b->inactivity_probe
-        || a->n_tables != b->n_tables || !bfd_equals(a, b)) {
-        return false;
-    }
-    for (size_t i = 0; i < a->n_tables; i++) {
-        if (a->tables[i].id != b->tables[i].id
-            || strcmp(a->tables[i].name, b->tables[i].name)) {
-            return false;
-        }
-    }
-    return true;
+    return (!strcmp(a->bridge, b->bridge)
+            && !strcmp(a->datapath_type, b->datapath_type)
+            && nullable_string_is_equal(a->controller, b->controller)
+            && a->inactivity_probe == b->inactivity_probe
+            && a->geneve == b->geneve && a->vxlan == b->vxlan
+            && a->bundle_idle_timeout == b->bundle_idle_timeout
+            && a->tables == b->tables && a->n_tables == b->n_tables
+            && bfd_equals(a, b));
 }
 
 /* Reports. */
@@ -358,6 +337,10 @@ hvdb_write(struct hvdb *hvdb, bool again)
     hvdb->wait_ms = 0;
     if (!txn) {
         hvdb->settled = hvdb_view_find_ovs(&hvdb->view) != NULL;
+        if (hvdb->settled) {
+            free(hvdb->last_what);
+            hvdb->last_what = NULL;
+        }
     } else if (!again && hvdb->last_txn == hash_txn(txn)) {
         hvdb_wait(hvdb, hvdb->settled ? RETRY_SOON_MS : RETRY_MS, false);
         json_destroy(txn);

@@ -53,6 +53,7 @@ struct hvdb_interface {
     char *vm_word;              /* external_ids:nva-vm, or null: what its
                                  * hypervisor says about the VM. */
     char *uplink;               /* external_ids:nva-uplink, or null. */
+    bool uplink_down;           /* It has no link (Interface:link_state). */
     char *watch;                /* external_ids:nva-watch, or null: the NVE
                                  * that 'bfd' is about. */
     enum hvdb_bfd_state bfd;
@@ -101,7 +102,9 @@ struct hvdb_wanted {
     size_t n_bfd;
     int bfd_interval;           /* In ms. */
     /* Names for flow tables (0 to 254).  Flow_Table rows of ours carry
-     * external_ids:nva=1; tables configured by somebody else stay. */
+     * external_ids:nva=1; tables configured by somebody else stay.  Not
+     * copied, as they are the same for all hypervisors: others are another
+     * array. */
     const struct hvdb_table { uint8_t id; const char *name; } *tables;
     size_t n_tables;
     int bundle_idle_timeout;    /* other_config:bundle-idle-timeout, in s; a

@@ -170,7 +170,7 @@ nva_keep_check(struct nva *nva, struct port *port)
     if (keep) {
         why = (keep->nve != port->place.nve && keep->to != port->place.nve
                ? "the port is at another NVE"
-               : keep->gw->nve->failed ? "that has failed"
+               : gateway_has_failed(keep->gw) ? "that has failed"
                : !port->vn->keeps_connections ? "it is not wanted any more"
                : NULL);
         if (why) {
@@ -195,7 +195,7 @@ nva_keep_gateway_changed(struct nva *nva, struct port *port,
     port->gateway_before = NULL;
     if (old && port->gateway && old != port->gateway && port->place.nve
         && (!move || is_restart) && port->vn->keeps_connections
-        && !old->nve->failed) {
+        && !gateway_has_failed(old)) {
         start(nva, port, old);
         if (move) {
             nva_keep_move_begins(nva, port, move->new_nve,

@@ -53,7 +53,8 @@ add_uplink(struct session *s, const struct hvdb_interface *iface,
     }
     if (!error) {
         topology_add_uplink(s->nve, vn, iface->name,
-                            u16_to_ofp(iface->ofport), vlan);
+                            u16_to_ofp(iface->ofport), vlan,
+                            iface->uplink_down);
     }
     free(vn);
     return error;

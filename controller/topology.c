@@ -144,7 +144,7 @@ topology_tunnel_address(const struct nve *from, const struct nve *to)
 
 void
 topology_add_uplink(struct nve *nve, const char *vn_name, const char *ifname,
-                    ofp_port_t ofport, uint16_t vlan)
+                    ofp_port_t ofport, uint16_t vlan, bool down)
 {
     struct uplink *uplink = xzalloc(sizeof *uplink);
 
@@ -152,6 +152,7 @@ topology_add_uplink(struct nve *nve, const char *vn_name, const char *ifname,
     uplink->ifname = xstrdup(ifname);
     uplink->ofport = ofport;
     uplink->vlan = vlan;
+    uplink->down = down;
     ovs_list_push_back(&nve->uplinks, &uplink->nve_node);
 }
 

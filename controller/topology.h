@@ -72,6 +72,7 @@ struct uplink {
     char *ifname;
     ofp_port_t ofport;
     uint16_t vlan;              /* 0 for untagged. */
+    bool down;                  /* It has no link. */
 };
 
 /* What becomes of packets that come where a VM has left, see nva-late.c. */
@@ -280,7 +281,7 @@ struct late *topology_find_late(const struct port *, const struct nve *);
 /* Records an uplink of 'nve'; it must have none into 'vn_name'. */
 void topology_add_uplink(struct nve *, const char *vn_name,
                          const char *ifname, ofp_port_t ofport,
-                         uint16_t vlan);
+                         uint16_t vlan, bool down);
 
 /* Removes all uplinks of 'nve'. */
 void topology_clear_uplinks(struct nve *);

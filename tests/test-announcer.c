@@ -154,7 +154,8 @@ do_line(struct scene *s, const char *line)
     printf("### %s", line);
     if (!strcmp(command, "vlan")) {
         topology_clear_uplinks(s->nve);
-        topology_add_uplink(s->nve, "blue", "up0", u16_to_ofp(7), arg);
+        topology_add_uplink(s->nve, "blue", "up0", u16_to_ofp(7), arg,
+                            false);
     } else if (!strcmp(command, "unplug")) {
         topology_clear_uplinks(s->nve);
     } else if (!strcmp(command, "start")) {

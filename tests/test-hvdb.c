@@ -40,6 +40,8 @@ struct test {
     bool settled;               /* As printed last. */
     int n_wanted;
     char **wanted;
+    struct hvdb_table tables[2][MAX_TABLES]; /* Now, and before. */
+    bool flip;
 };
 
 static void OVS_PRINTF_FORMAT(1, 2)
@@ -162,7 +164,7 @@ get_value(const char *arg, const char *key)
 static void
 set_wanted(struct test *test)
 {
-    struct hvdb_table tables[MAX_TABLES];
+    struct hvdb_table *tables = test->tables[test->flip ^= 1];
     struct hvdb_wanted wanted = {
         .bridge = "br-int", .datapath_type = "", .tables = tables,
         .inactivity_probe = HVDB_INACTIVITY_PROBE_MS,

@@ -106,7 +106,8 @@ print_outside(struct topology *t, struct gateway *gw,
     router->mac = (struct eth_addr) ETH_ADDR_C(02,00,00,00,00,09);
     topology_set_ips(router, xmemdup(&ip, sizeof ip), 1);
     red_config->next_hops[red_config->n_next_hops++] = ip;
-    topology_add_uplink(red_gw->nve, "red", "up0", u16_to_ofp(20), 100);
+    topology_add_uplink(red_gw->nve, "red", "up0", u16_to_ofp(20), 100,
+                        false);
     print_list("gateway to the outside", pipeline_gateway(gw));
     print_list("gateway on standby outside", pipeline_gateway(red_gw));
     print_list("gateway-self on standby outside",

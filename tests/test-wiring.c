@@ -404,7 +404,7 @@ step_uplinks(struct world *w, struct nve *nve)
     for (int i = 0; i < N_VNS; i++) {
         if (rnd(2)) {
             topology_add_uplink(nve, w->vns[i]->name, "up0", u16_to_ofp(3),
-                                rnd(2) * 100 + i);
+                                rnd(2) * 100 + i, false);
         }
     }
     wiring_uplinks_changed(nve);
