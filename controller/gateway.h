@@ -202,9 +202,9 @@ bool gateway_is_usable(const struct gateway *gw);
 struct gateway *gateway_nearest(const struct vn *, const struct nve *,
                                 enum gateway_fitness min);
 
-/* Returns an uplink that has no link, at the NVE of 'gw' and into its VN or one
- * to which it routes, so that 'gw' does not lead there; or null.  Looks at all
- * uplinks of the NVE. */
+/* Returns an uplink that has no link, at the NVE of 'gw' and into its VN or
+ * one to which it routes, so that 'gw' does not lead there; or null.  Looks at
+ * all uplinks of the NVE. */
 const struct uplink *gateway_lost_uplink(const struct gateway *gw,
                                          const struct topology *);
 
