@@ -26,7 +26,8 @@ VLOG_DEFINE_THIS_MODULE(loop);
  * event loop.  What a connection receives is told to the control thread at the
  * end of the callback that read it.  Timers are not touched when messages come
  * and go: a connection notes when it last received something, and its one
- * timer finds out when it expires whether that was too long ago.
+ * timer finds out when it expires whether that was too long ago.  Only what is
+ * sent to a peer that has been idle may make that sooner.
  *
  * Everything here runs in the I/O thread, except where a comment says
  * otherwise. */
