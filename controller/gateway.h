@@ -148,8 +148,10 @@ struct keep {
     struct ovs_list node;       /* In nva's 'keeps'. */
     struct port *port;
     size_t n_carried;           /* Flows that the old one has told. */
-    int n_answers;              /* That KEEP_CARRY_ASKED waits for, */
-    long long int answer_by;    /* until then at most. */
+    int n_answers;              /* That the old one still owes, */
+    long long int answer_by;    /* until then at most, if it is the first
+                                 * time that it is asked. */
+    long long int carried_at;   /* When it was asked last. */
     long long int since;        /* When the survey began. */
     long long int poll_at;
 };

@@ -31,8 +31,10 @@ static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(10, 20);
  *
  * If the port moves, what the old NVE has learned is carried to the new one
  * before the move is prepared.  From then on nothing new begins, so that what
- * is carried is complete, whenever the VM moves.  If it runs at its new place
- * before all is prepared, it is carried as soon as that can be. */
+ * is carried is complete, whenever the VM moves.  Until it does, it is carried
+ * over and over, because nothing passes at the new NVE that would keep it from
+ * expiring there.  If the VM runs at its new place before all is prepared, it
+ * is carried as soon as that can be. */
 
 /* How long all connections are taken for old, from when the NVE does so, in
  * ms: Open vSwitch looks at all that it has cached twice a second. */
@@ -45,6 +47,10 @@ static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(10, 20);
  * move with it. */
 #define CARRY_MS 5
 #define ANSWER_MS 2000
+
+/* What is carried does not expire sooner than that, in s, so that it is
+ * carried again before. */
+#define CARRIED_IDLE_MIN (2 * POLL_MS / 1000)
 
 static const enum cookie_kind learned_kinds[] = { COOKIE_KEPT, COOKIE_BEGUN };
 
@@ -301,7 +307,7 @@ nva_keep_learned(struct session *s, uint64_t cookie,
     struct keep *keep = find_keep(s, cookie);
     const struct attachment *a;
 
-    if (!keep || !keep->to || keep->carry != KEEP_CARRY_ASKED) {
+    if (!keep || !keep->to || !keep->n_answers) {
         return;
     } else if (!fs) {
         keep->n_answers--;
@@ -319,6 +325,7 @@ nva_keep_learned(struct session *s, uint64_t cookie,
         struct ofputil_flow_stats there = *fs;
 
         match_set_in_port(&there.match, a->ofport);
+        there.idle_timeout = MAX(there.idle_timeout, CARRIED_IDLE_MIN);
         ofsync_add_learned(keep->to->ofsync, &there);
         keep->n_carried++;
     }
@@ -339,6 +346,20 @@ is_confirmed(const struct ofsync *os, const struct move_part *part)
     return (part && part->confirmed) || ofsync_is_confirmed(os);
 }
 
+/* Has the new NVE told what the old one has learned by now. */
+static void
+ask(struct keep *keep, long long int now)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(learned_kinds); i++) {
+        ofsync_dump_learned(keep->nve->ofsync,
+                            cookie_make(learned_kinds[i], keep->port->id),
+                            FLOW_TABLE_CONNECTION);
+    }
+    keep->n_answers = ARRAY_SIZE(learned_kinds);
+    keep->n_carried = 0;
+    keep->carried_at = now;
+}
+
 /* Does what is next so that the new NVE of 'move', null if that is over, knows
  * what the old one has learned.  Returns false if that does not tell. */
 static bool
@@ -355,13 +376,7 @@ carry(struct keep *keep, struct move *move, long long int now)
     } else if (keep->carry == KEEP_CARRY_LEARN
                && is_confirmed(from, move ? move->old_part : NULL)) {
         forget_learned(keep, keep->to);
-        for (size_t i = 0; i < ARRAY_SIZE(learned_kinds); i++) {
-            ofsync_dump_learned(from, cookie_make(learned_kinds[i],
-                                                  keep->port->id),
-                                FLOW_TABLE_CONNECTION);
-        }
-        keep->n_answers = ARRAY_SIZE(learned_kinds);
-        keep->n_carried = 0;
+        ask(keep, now);
         keep->carry = KEEP_CARRY_ASKED;
     } else if (keep->carry == KEEP_CARRY_ASKED && !keep->n_answers) {
         if (move) {
@@ -404,8 +419,13 @@ poll(struct nva *nva, struct keep *keep, long long int now)
     ovs_list_remove(&keep->node);
     ovs_list_push_back(&nva->keeps, &keep->node);
     if (keep->to) {
+        const struct move *move = keep->port->move;
+
         if (keep->carry != KEEP_CARRY_DONE) {
             carry_on(nva, keep, now);
+        } else if (move && move->migration.phase < MIGRATION_DRAINING
+                   && now >= keep->carried_at + idle_ms / 2) {
+            ask(keep, now);
         }
         return;
     }

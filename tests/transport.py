@@ -345,9 +345,10 @@ class Mover:
             ["nva-ctl", "--db=" + self.args.db, "--timeout=30", *argv],
             check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
 
-    def move(self, way, old, new):
-        """Moves the VM.  Returns how many frames were left at the old place
-        or had come to the new one before there was a move."""
+    def move(self, way, old, new, meanwhile=None):
+        """Moves the VM, and calls 'meanwhile' when all is prepared.  Returns
+        how many frames were left at the old place or had come to the new one
+        before there was a move."""
         vm, hypervisors = self.args.port, self.hypervisors
         wrong = hypervisors.forget(old if hypervisors.at != old else new)
         argv = ["migrate", vm, new]
@@ -356,6 +357,8 @@ class Mover:
         uid = self.ctl(*argv)
         self.ctl("migrate-wait", uid, "draining" if way == "now"
                  else "prepared")
+        if meanwhile:
+            meanwhile()
         if way == "hold":
             self.ctl("migrate-hold", vm)
         hypervisors.stop()
