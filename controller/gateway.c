@@ -91,6 +91,7 @@ gateway_unlink(struct gateway *gw)
 void
 gateway_free(struct gateway *gw)
 {
+    free(gw->lost_uplink);
     free(gw->name);
     free(gw);
 }
@@ -181,7 +182,7 @@ gateway_lost_uplink(const struct gateway *gw, const struct topology *t)
 bool
 gateway_has_failed(const struct gateway *gw)
 {
-    return gw->nve->failed || gw->cut_off;
+    return gw->nve->failed || gw->lost_uplink;
 }
 
 enum gateway_fitness

@@ -101,7 +101,8 @@ struct gateway {
 
     /* Set by the owner. */
     bool ready;                 /* Its NVE is known to have its flows. */
-    bool cut_off;               /* gateway_lost_uplink() is not null. */
+    char *lost_uplink;          /* Name of one that has no link, so that it
+                                 * leads to nobody; otherwise null. */
     size_t n_ports;             /* That it serves, */
     size_t n_kept;              /* and of which connections stay with it. */
     enum gateway_outside outside;

@@ -372,9 +372,11 @@ nva_takeover_refresh(struct nva *nva, struct vn *vn)
     struct port *port;
 
     LIST_FOR_EACH (gw, vn_node, &vn->gateways) {
+        const struct uplink *lost = gateway_lost_uplink(gw, &nva->topology);
         struct session *s = gw->nve->session;
 
-        gw->cut_off = gateway_lost_uplink(gw, &nva->topology) != NULL;
+        free(gw->lost_uplink);
+        gw->lost_uplink = nullable_xstrdup(lost ? lost->ifname : NULL);
         if (!gw->ready) {
             gw->ready = s->up && ofsync_is_confirmed(gw->nve->ofsync);
             s->gateways_wait |= !gw->ready;
@@ -398,7 +400,7 @@ const char *
 nva_takeover_state(const struct gateway *gw)
 {
     return (gw->nve->failed ? "failed"
-            : gw->cut_off ? "cut-off"
+            : gw->lost_uplink ? "cut-off"
             : !gw->config->drain ? "active"
             : gw->n_ports || gw->n_kept ? "draining" : "drained");
 }
@@ -411,22 +413,14 @@ nva_takeover_outside(const struct gateway *gw)
             : topology_find_uplink(gw->nve, gw->vn) ? "standby" : "");
 }
 
-static char *
-get_uplink_error(const struct gateway *gw)
-{
-    const struct session *s = gw->nve->session;
-    const struct uplink *uplink = gateway_lost_uplink(gw, &s->nva->topology);
-
-    return xasprintf("uplink %s of NVE %s has no link",
-                     uplink ? uplink->ifname : "", gw->nve->name);
-}
-
 /* Returns what is wrong with 'gw', for the caller to free, or null. */
 char *
 nva_takeover_get_error(const struct gateway *gw)
 {
     return (gw->nve->failed ? nva_watch_get_error(gw->nve)
-            : gw->cut_off ? get_uplink_error(gw)
+            : gw->lost_uplink
+            ? xasprintf("uplink %s of NVE %s has no link", gw->lost_uplink,
+                        gw->nve->name)
             : gw->config->drain && gw->n_ports
             ? xasprintf("options:drain: no other gateway of VN %s can serve; "
                         "it keeps its ports (%"PRIuSIZE")", gw->vn->name,
