@@ -6,6 +6,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include "loop-remote.h"
 #include "openvswitch/dynamic-string.h"
 #include "openvswitch/json.h"
 #include "openvswitch/util.h"
@@ -362,20 +363,6 @@ plan_controller(struct plan *p)
 
 /* The manager. */
 
-/* Whether the database opens 'target' and we have connected to that, by
- * 'remote': "ptcp:6640:192.0.2.1" is by "tcp:192.0.2.1:6640". */
-static bool
-is_behind(const char *target, const char *remote)
-{
-    size_t scheme = strcspn(remote, ":") + 1;
-    const char *port = strrchr(remote, ':') + 1;
-    size_t n = strlen(port);
-
-    return (target[0] == 'p' && !strncmp(target + 1, remote, scheme)
-            && !strncmp(target + 1 + scheme, port, n)
-            && (!target[1 + scheme + n] || target[1 + scheme + n] == ':'));
-}
-
 /* The server asks those that are connected for a sign of life, too, every 5 s
  * unless it is told otherwise.  Whoever has set a longer time, or 0 for never,
  * has a reason. */
@@ -388,7 +375,8 @@ plan_manager(struct plan *p)
     HMAP_FOR_EACH (row, node,
                    ovsdb_replica_get_rows(p->in->db, HVDB_T_MANAGER)) {
         const char *target = ovsdb_row_get_string(row, HVDB_MANAGER_TARGET, 0);
-        bool ours = (p->in->remote ? is_behind(target, p->in->remote)
+        bool ours = (p->in->remote ? loop_remote_reaches(p->in->remote,
+                                                      target)
                      : nullable_string_is_equal(target, p->in->manager));
         int64_t old = (ovsdb_row_count(row, HVDB_MANAGER_INACTIVITY_PROBE)
                        ? ovsdb_row_get_integer(

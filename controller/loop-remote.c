@@ -143,6 +143,50 @@ loop_remote_uninit(struct loop_remote *remote)
     remote->path = NULL;
 }
 
+/* Returns true if 'ss' has "any" as its address. */
+static bool
+is_any(const struct sockaddr_storage *ss)
+{
+    struct in6_addr ip = ss_get_address(ss);
+
+    return (IN6_IS_ADDR_UNSPECIFIED(&ip)
+            || (IN6_IS_ADDR_V4MAPPED(&ip)
+                && !in6_addr_get_mapped_ipv4(&ip)));
+}
+
+static bool
+reaches(const struct loop_remote *active, const struct loop_remote *passive)
+{
+    struct in6_addr a, b;
+
+    if (active->tls != passive->tls || !active->path != !passive->path) {
+        return false;
+    } else if (active->path) {
+        return !strcmp(active->path, passive->path);
+    }
+    a = ss_get_address(&active->ss);
+    b = ss_get_address(&passive->ss);
+    return (ss_get_port(&active->ss) == ss_get_port(&passive->ss)
+            && (is_any(&passive->ss) || ipv6_addr_equals(&a, &b)));
+}
+
+bool
+loop_remote_reaches(const char *active, const char *passive)
+{
+    struct loop_remote a = { .path = NULL }, b = { .path = NULL };
+    char *error = loop_remote_parse(active, false, true, &a);
+    bool retval;
+
+    if (!error) {
+        error = loop_remote_parse(passive, true, true, &b);
+    }
+    retval = !error && reaches(&a, &b);
+    loop_remote_uninit(&a);
+    loop_remote_uninit(&b);
+    free(error);
+    return retval;
+}
+
 int
 loop_remote_connect(const struct loop_remote *remote)
 {

@@ -27,6 +27,11 @@ char *loop_remote_parse(const char *s, bool passive, bool have_tls,
                         struct loop_remote *);
 void loop_remote_uninit(struct loop_remote *);
 
+/* Returns true if whoever connects to 'active' may reach what listens on
+ * 'passive': "tcp:192.0.2.1:6640" reaches "ptcp:6640:192.0.2.1" and
+ * "ptcp:6640:0.0.0.0".  What cannot be parsed is not reached. */
+bool loop_remote_reaches(const char *active, const char *passive);
+
 /* Starts to connect to 'remote'.  Returns a non-blocking socket, which is
  * writable when the attempt has come to an end, or a negative errno value. */
 int loop_remote_connect(const struct loop_remote *);

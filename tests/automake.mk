@@ -21,6 +21,10 @@ check_PROGRAMS += tests/test-loop
 tests_test_loop_SOURCES = tests/peer.c tests/peer.h tests/test-loop.c
 tests_test_loop_LDADD = $(NVA_LDADD)
 
+check_PROGRAMS += tests/test-loop-parts
+tests_test_loop_parts_SOURCES = tests/test-loop-parts.c
+tests_test_loop_parts_LDADD = $(NVA_LDADD)
+
 check_PROGRAMS += tests/test-hvdb
 tests_test_hvdb_SOURCES = tests/test-hvdb.c
 tests_test_hvdb_LDADD = $(NVA_LDADD)

@@ -16,7 +16,6 @@
 
 #include "command-line.h"
 #include "jsonrpc.h"
-#include "loop-pulse.h"
 #include "openflow/openflow-common.h"
 #include "openvswitch/json.h"
 #include "openvswitch/ofpbuf.h"
@@ -583,13 +582,23 @@ print_not_before(const char *what, long long int begin, int seconds)
            seconds);
 }
 
+/* Has 'pair' exchange HELLO. */
+static void
+greet(struct pair *pair)
+{
+    loop_conn_send_ofp(pair->conn, peer_make_ofp(0, 8));
+    peer_print_ofp(pair->fd);
+    peer_write(pair->fd, "\6\0\0\10\0\0\0\0", 8);
+    print_ofp(pair->loop, pair->conn);
+}
+
 /* Silent peers, and ones that do not even let connections through, all at
  * once because it takes long. */
 static void
 cmd_silent(struct ovs_cmdl_context *ctx)
 {
     long long int begin = time_msec();
-    struct pair quiet, mute, json;
+    struct pair quiet, mute, json, busy, idle;
     int port;
     int listen_fd = peer_listen_inet(AF_INET, &port);
     char *remote = xasprintf("ssl:127.0.0.1:%d", port);
@@ -604,16 +613,26 @@ cmd_silent(struct ovs_cmdl_context *ctx)
     pair_init(&quiet, LOOP_OPENFLOW);
     pair_init(&mute, LOOP_OPENFLOW);
     pair_init(&json, LOOP_JSONRPC);
-    loop_conn_send_ofp(quiet.conn, peer_make_ofp(0, 8));
-    peer_print_ofp(quiet.fd);
-    peer_write(quiet.fd, "\6\0\0\10\0\0\0\0", 8);
-    print_ofp(quiet.loop, quiet.conn);
+    pair_init(&busy, LOOP_OPENFLOW);
+    pair_init(&idle, LOOP_OPENFLOW);
+    greet(&quiet);
+    greet(&busy);
+    greet(&idle);
+
+    /* Who is idle is asked as seldom as is said, who owes an answer is not. */
+    loop_conn_set_probe(busy.conn, 60000);
+    loop_conn_set_probe(idle.conn, 60000);
+    loop_conn_send_ofp(busy.conn, peer_make_ofp(14, 8));
+    peer_print_ofp(busy.fd);
 
     /* Probes, of which the first gets an answer by JSON-RPC. */
     peer_print_ofp(quiet.fd);
     peer_print_json(json.fd);
     peer_write_str(json.fd, "{\"result\":[],\"error\":null,\"id\":\"echo\"}");
+    peer_print_ofp(busy.fd);
     print_not_before("first", begin, 5);
+    printf("idle: %s\n", recv(idle.fd, (char[1]) { 0 }, 1, MSG_DONTWAIT) < 0
+           ? "not asked" : "ASKED");
     peer_print_ofp(quiet.fd);
     print_not_before("second", begin, 10);
     print_disconnect(mute.loop, mute.conn);
@@ -625,49 +644,11 @@ cmd_silent(struct ovs_cmdl_context *ctx)
     pair_uninit(&quiet);
     pair_uninit(&mute);
     pair_uninit(&json);
+    pair_uninit(&busy);
+    pair_uninit(&idle);
     loop_destroy(tls);
     close(listen_fd);
     free(remote);
-}
-
-/* Takes "up NOW", "received NOW", "sent NOW", "down NOW", "fail NOW",
- * "run NOW" and "interval MS" from the arguments and prints what loop-pulse.h
- * answers. */
-static void
-cmd_pulse(struct ovs_cmdl_context *ctx)
-{
-    static const char *const actions[] = { "wait", "probe", "give up" };
-    struct loop_pulse pulse;
-
-    loop_pulse_init(&pulse);
-    for (int i = 1; i + 1 < ctx->argc; i += 2) {
-        const char *what = ctx->argv[i];
-        long long int now = atoll(ctx->argv[i + 1]);
-        int delay;
-
-        printf("%s %lld:", what, now);
-        if (!strcmp(what, "up")) {
-            printf(" %d\n", loop_pulse_up(&pulse, now));
-        } else if (!strcmp(what, "received")) {
-            loop_pulse_received(&pulse, now);
-            printf("\n");
-        } else if (!strcmp(what, "sent")) {
-            if (loop_pulse_sent(&pulse, now, &delay)) {
-                printf(" %d", delay);
-            }
-            printf("\n");
-        } else if (!strcmp(what, "interval")) {
-            pulse.interval = now;
-            printf("\n");
-        } else if (!strcmp(what, "run")) {
-            const char *s = actions[loop_pulse_run(&pulse, now, &delay)];
-            printf(" %s %d\n", s, delay);
-        } else {
-            delay = loop_pulse_down(&pulse, now, !strcmp(what, "down"));
-            printf(" %d%s\n", delay,
-                   loop_pulse_is_hopeless(&pulse) ? " hopeless" : "");
-        }
-    }
 }
 
 /* Sends back what comes in until the connection ends. */
@@ -769,7 +750,6 @@ static const struct ovs_cmdl_command commands[] = {
     { "close", NULL, 0, 0, cmd_close, OVS_RO },
     { "deaf", NULL, 0, 0, cmd_deaf, OVS_RO },
     { "silent", NULL, 1, 1, cmd_silent, OVS_RO },
-    { "pulse", NULL, 2, INT_MAX, cmd_pulse, OVS_RO },
     { "latency", NULL, 1, 1, cmd_latency, OVS_RO },
     { NULL, NULL, 0, 0, NULL, OVS_RO },
 };
