@@ -213,13 +213,6 @@ move_part_build__(struct move_part *part, long long int now)
     ofsync_stage_set(part->stage, cookie_make(COOKIE_PORT, port->id), fl);
     flow_list_unref(fl);
 
-    if (part == move->new_part || part == move->old_part) {
-        fl = wiring_flood_local_list(t, part->nve, port->vn, port, true);
-        ofsync_stage_set(part->stage,
-                         cookie_make(COOKIE_FLOOD_LOCAL, port->vn->id), fl);
-        flow_list_unref(fl);
-    }
-
     /* Last, for meters that both need, and because it may take back the
      * confirmation of the NVE and thus call move_part_update(). */
     ofsync_stage_destroy(old);
@@ -233,6 +226,24 @@ move_part_stage__(struct move_part *part, long long int now)
     ofsync_stage_open(part->stage);
 }
 
+/* Who gets broadcasts changes with each move of the VN, and would make the
+ * stages of all others stale. */
+static void
+set_flood(struct move_part *part)
+{
+    struct move *move = part->move;
+    const struct vn *vn = move->port->vn;
+
+    if (part == move->new_part || part == move->old_part) {
+        struct flow_list *fl = wiring_flood_local_list(move->topology,
+                                                       part->nve, vn);
+
+        ofsync_stage_set(part->stage,
+                         cookie_make(COOKIE_FLOOD_LOCAL, vn->id), fl);
+        flow_list_unref(fl);
+    }
+}
+
 void
 move_part_commit__(struct move_part *part, long long int now)
 {
@@ -244,6 +255,7 @@ move_part_commit__(struct move_part *part, long long int now)
         /* Not there or not up to date: an ordinary change does the same. */
         move_part_build__(part, now);
     }
+    set_flood(part);
     ofsync_stage_commit(part->stage);
 }
 

@@ -143,10 +143,14 @@ struct ofsync_meter *ofsync_find_meter__(const struct ofsync *, uint32_t id);
 void ofsync_bundle_ctrl__(struct ofsync *, uint32_t bundle, uint16_t type,
                           ovs_be32 xid);
 
-/* Begins a bundle for 'stage', or, if that is null, as many bundles as it
- * takes, which are committed. */
-void ofsync_writer_init__(struct ofsync_writer *, struct ofsync *,
-                          struct ofsync_stage *stage, ovs_be32 xid);
+/* Begins as many bundles as it takes, which are committed. */
+void ofsync_writer_init__(struct ofsync_writer *, struct ofsync *);
+
+/* Opens the bundle of a stage, which gets a number, or goes on with it. */
+void ofsync_writer_open__(struct ofsync_writer *, struct ofsync *,
+                          ovs_be32 xid);
+void ofsync_writer_resume__(struct ofsync_writer *, struct ofsync *,
+                            uint32_t bundle, ovs_be32 xid);
 
 /* Ends it: all has been sent then. */
 void ofsync_writer_end__(struct ofsync_writer *);

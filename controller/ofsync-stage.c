@@ -42,7 +42,7 @@ struct ofsync_stage {
 
     /* While the switch knows of it. */
     struct ofsync_request *req;
-    uint32_t bundle;
+    uint32_t bundle;            /* Not closed, see ofsync_stage_set(). */
 };
 
 struct ofsync_stage *
@@ -55,6 +55,23 @@ ofsync_stage_create(struct ofsync *os, void *aux)
     stage->state = OFSYNC_STAGE_NEW;
     ovs_list_push_back(&os->stages, &stage->node);
     return stage;
+}
+
+/* Adds the changes of 'stage' to its bundle, from index 'first' on. */
+static void
+write_changes(struct ofsync_stage *stage, struct ofsync_writer *w,
+              size_t first)
+{
+    for (size_t i = first; i < stage->n_changes; i++) {
+        const struct change *c = &stage->changes[i];
+
+        ofsync_write_removals__(w, ofsync_get(stage->os, c->unit), c->new);
+    }
+    for (size_t i = first; i < stage->n_changes; i++) {
+        const struct change *c = &stage->changes[i];
+
+        ofsync_write_additions__(w, ofsync_get(stage->os, c->unit), c->new);
+    }
 }
 
 void
@@ -75,6 +92,14 @@ ofsync_stage_set(struct ofsync_stage *stage, uint64_t unit,
         /* A bundle cannot carry meters, so they are there before it. */
         ofsync_ref_meter__(stage->os, &new->meter);
     }
+    if (stage->state == OFSYNC_STAGE_STAGED) {
+        struct ofsync_writer w;
+
+        ofsync_flush__(stage->os);
+        ofsync_writer_resume__(&w, stage->os, stage->bundle, stage->req->xid);
+        write_changes(stage, &w, stage->n_changes - 1);
+        ofsync_writer_end__(&w);
+    }
 }
 
 void
@@ -91,27 +116,18 @@ ofsync_stage_delete_cookie(struct ofsync_stage *stage, uint64_t cookie,
     };
 }
 
-/* Sends the bundle of 'stage', but for its end. */
+/* Sends the bundle of 'stage', but for its COMMIT. */
 static void
 send_bundle(struct ofsync_stage *stage, ovs_be32 xid)
 {
     struct ofsync_writer w;
 
-    ofsync_writer_init__(&w, stage->os, stage, xid);
+    ofsync_writer_open__(&w, stage->os, xid);
     stage->bundle = w.bundle;
     for (size_t i = 0; i < stage->n_deletions; i++) {
         ofsync_write_stray__(&w, &stage->deletions[i]);
     }
-    for (size_t i = 0; i < stage->n_changes; i++) {
-        const struct change *c = &stage->changes[i];
-
-        ofsync_write_removals__(&w, ofsync_get(stage->os, c->unit), c->new);
-    }
-    for (size_t i = 0; i < stage->n_changes; i++) {
-        const struct change *c = &stage->changes[i];
-
-        ofsync_write_additions__(&w, ofsync_get(stage->os, c->unit), c->new);
-    }
+    write_changes(stage, &w, 0);
     ofsync_writer_end__(&w);
 }
 
@@ -136,7 +152,6 @@ ofsync_stage_open(struct ofsync_stage *stage)
 
     send_bundle(stage, xid);
     ofsync_send__(os, ofsync_barrier__(xid));
-    ofsync_bundle_ctrl__(os, stage->bundle, OFPBCT_CLOSE_REQUEST, xid);
 }
 
 /* Forgets what the switch has of 'stage'. */
@@ -389,18 +404,18 @@ end_commit(struct ofsync_stage *stage, enum ofsync_stage_state state,
 }
 
 static void
-handle_bundle_reply(struct ofsync_stage *stage, const struct ofp_header *oh)
+handle_bundle_reply(struct ofsync_stage *stage, const struct ofp_header *oh,
+                    const struct ofsync_request *req)
 {
     struct ofputil_bundle_ctrl_msg bc;
 
-    if (ofputil_decode_bundle_ctrl(oh, &bc)) {
-        return;
-    }
-    if (bc.type == OFPBCT_CLOSE_REPLY
-        && stage->state == OFSYNC_STAGE_OPENING) {
-        set_state(stage, OFSYNC_STAGE_STAGED);
-    } else if (bc.type == OFPBCT_COMMIT_REPLY
-               && stage->state == OFSYNC_STAGE_COMMITTING) {
+    if (!ofputil_decode_bundle_ctrl(oh, &bc)
+        && bc.type == OFPBCT_COMMIT_REPLY
+        && stage->state == OFSYNC_STAGE_COMMITTING) {
+        if (req->error) {
+            /* What was added last was not taken, the rest was. */
+            ofsync_problem__(stage->os, req->error);
+        }
         end_commit(stage, OFSYNC_STAGE_COMMITTED, NULL);
     }
 }
@@ -443,6 +458,9 @@ ofsync_stage_handle__(struct ofsync_stage *stage, const struct ofp_header *oh,
                        "the staged bundle is not there any more");
         }
     } else if (type == OFPTYPE_BUNDLE_CONTROL) {
-        handle_bundle_reply(stage, oh);
+        handle_bundle_reply(stage, oh, req);
+    } else if (type == OFPTYPE_BARRIER_REPLY
+               && stage->state == OFSYNC_STAGE_OPENING) {
+        set_state(stage, OFSYNC_STAGE_STAGED);
     }
 }

@@ -83,14 +83,25 @@ writer_open(struct ofsync_writer *w)
 }
 
 void
-ofsync_writer_init__(struct ofsync_writer *w, struct ofsync *os,
-                     struct ofsync_stage *stage, ovs_be32 xid)
+ofsync_writer_init__(struct ofsync_writer *w, struct ofsync *os)
 {
-    *w = (struct ofsync_writer) { .os = os, .stage = stage != NULL };
-    if (stage) {
-        w->xid = xid;
-        writer_open(w);
-    }
+    *w = (struct ofsync_writer) { .os = os };
+}
+
+void
+ofsync_writer_open__(struct ofsync_writer *w, struct ofsync *os, ovs_be32 xid)
+{
+    *w = (struct ofsync_writer) { .os = os, .stage = true, .xid = xid };
+    writer_open(w);
+}
+
+void
+ofsync_writer_resume__(struct ofsync_writer *w, struct ofsync *os,
+                       uint32_t bundle, ovs_be32 xid)
+{
+    *w = (struct ofsync_writer) {
+        .os = os, .stage = true, .bundle = bundle, .xid = xid
+    };
 }
 
 void

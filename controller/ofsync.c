@@ -395,7 +395,7 @@ send_changes(struct ofsync *os)
 {
     struct ofsync_writer w;
 
-    ofsync_writer_init__(&w, os, NULL, 0);
+    ofsync_writer_init__(&w, os);
     if (os->dump) {
         ofsync_dump_write__(os, &w);
     }

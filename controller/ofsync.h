@@ -12,9 +12,10 @@
  * When a connection comes up it dumps what the switch has and sends only what
  * differs, so that a restart of either side disturbs no packet.
  *
- * A *stage* is a bundle that has been opened, filled, checked by a barrier and
- * closed on the switch, and waits there for its COMMIT: one 16-byte message
- * then changes several units at once (C4).
+ * A *stage* is a bundle that has been opened, filled and checked by a barrier
+ * on the switch, and waits there for its COMMIT: one short message then
+ * changes several units at once (C4).  What changes too often to be staged is
+ * added right before that.
  *
  * Does no I/O: messages leave through 'send' of the class, and come in through
  * ofsync_handle().  Knows the meaning of no flow.  Used from one thread. */
@@ -39,7 +40,7 @@ enum ofsync_stage_state {
     OFSYNC_STAGE_OFFLINE,       /* The switch is away; a commit takes effect
                                  * when it is back. */
     OFSYNC_STAGE_OPENING,       /* On its way to the switch. */
-    OFSYNC_STAGE_STAGED,        /* Checked and closed, ready to commit. */
+    OFSYNC_STAGE_STAGED,        /* Checked, ready to commit. */
     OFSYNC_STAGE_STALE,         /* Units that it changes have changed. */
     OFSYNC_STAGE_REFUSED,       /* The switch does not take it. */
     OFSYNC_STAGE_COMMITTING,    /* COMMIT sent. */
@@ -157,7 +158,12 @@ void ofsync_format(const struct ofsync *, struct ds *);
 /* Staged changes.  Order of calls: create, set and delete_cookie, open, then
  * commit or destroy.  A stage that is stale, refused or offline can only be
  * destroyed or committed; the commit of one that is not staged is carried out
- * as an ordinary change. */
+ * as an ordinary change.
+ *
+ * 'set' may also be called right before the commit, for units that other
+ * stages change, too: so these do not go stale with each commit.  If the
+ * switch does not take such a change, it does not refuse the commit, but is
+ * compared and brought to what is wanted. */
 struct ofsync_stage *ofsync_stage_create(struct ofsync *, void *stage_aux);
 void ofsync_stage_set(struct ofsync_stage *, uint64_t unit,
                       const struct flow_list *);

@@ -145,8 +145,7 @@ compare_ofports(const void *a_, const void *b_)
 
 struct flow_list *
 wiring_flood_local_list(struct topology *t, struct nve *nve,
-                        const struct vn *vn, const struct port *moved,
-                        bool after)
+                        const struct vn *vn)
 {
     struct member *m = topology_find_member(nve, vn);
     struct flow_list *fl;
@@ -157,8 +156,7 @@ wiring_flood_local_list(struct topology *t, struct nve *nve,
     ports = xmalloc(MAX(1, m ? hmap_count(&m->ports) : 0) * sizeof *ports);
     if (m) {
         HMAP_FOR_EACH (p, node, &m->ports) {
-            bool cut = p->port == moved ? after : is_after(p->port, nve);
-            struct place *place = place_of(p->port, cut);
+            struct place *place = place_of(p->port, is_after(p->port, nve));
             struct attachment *a;
 
             if (place->nve != nve || is_closed(p->port, place)) {
@@ -181,7 +179,7 @@ wiring_flood_local_changed(struct topology *t, struct nve *nve,
                            const struct vn *vn)
 {
     wiring_set_unit__(nve, COOKIE_FLOOD_LOCAL, vn->id,
-                      wiring_flood_local_list(t, nve, vn, NULL, false));
+                      wiring_flood_local_list(t, nve, vn));
 }
 
 /* Returns which address families 'nve' has, as an index of vn->flood. */
@@ -766,7 +764,7 @@ wiring_check(struct topology *t, struct nve *nve,
         wiring_check_unit__(&check, nve, COOKIE_UPLINK, vn->id,
                             uplink_list(nve, vn));
         wiring_check_unit__(&check, nve, COOKIE_FLOOD_LOCAL, vn->id,
-                            wiring_flood_local_list(t, nve, vn, NULL, false));
+                            wiring_flood_local_list(t, nve, vn));
         wiring_check_unit__(&check, nve, COOKIE_FLOOD_REMOTE, vn->id,
                             flow_list_ref(flood_remote_list(vn, nve)));
         HMAP_FOR_EACH (port, vn_node, &vn->ports) {

@@ -69,11 +69,9 @@ void wiring_place_port(struct topology *, struct port *, struct nve *);
 struct flow_list *wiring_port_list(struct topology *, struct port *,
                                    struct nve *, bool after);
 
-/* The same for broadcast copies at 'nve'; 'port' is treated as after the
- * cut-over of its move if 'after', all others as they are. */
+/* The same for broadcast copies at 'nve'. */
 struct flow_list *wiring_flood_local_list(struct topology *, struct nve *,
-                                          const struct vn *,
-                                          const struct port *, bool after);
+                                          const struct vn *);
 
 /* 'gw' is new, or an attribute of it changed, but not its NVE or VN. */
 void wiring_gateway_changed(struct topology *, struct gateway *gw);

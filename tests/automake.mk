@@ -67,6 +67,7 @@ TESTSUITE_AT = \
 	tests/nva-qmp-migrate.at \
 	tests/nva-schema.at \
 	tests/ofsync-learned.at \
+	tests/ofsync-late.at \
 	tests/ofsync-stage.at \
 	tests/ofsync.at \
 	tests/pipeline.at \
