@@ -89,13 +89,27 @@ move_part_set__(struct move_part *part, bool after)
     set_answers(part);
 }
 
+/* Returns true if the NVE of 'part' may have learned in the data path where
+ * the VM is, or is told what looks the same.  Peers are only armed for a VM
+ * that announces itself. */
+static bool
+learns(const struct move_part *part)
+{
+    const struct move *move = part->move;
+
+    return (move->trigger == MOVE_ON_ANNOUNCE
+            || part == move->new_part || part == move->old_part);
+}
+
 void
 move_part_revert__(struct move_part *part)
 {
     struct ofsync *os = part->nve->ofsync;
     uint64_t id = part->move->id;
 
-    ofsync_delete_cookie(os, cookie_make(COOKIE_LEARNED, id), UINT8_MAX);
+    if (learns(part)) {
+        ofsync_delete_cookie(os, cookie_make(COOKIE_LEARNED, id), UINT8_MAX);
+    }
     ofsync_set(os, move_unit__(part->move), NULL);
     ofsync_set(os, cookie_make(COOKIE_PROBE, id), NULL);
 }
@@ -197,7 +211,7 @@ move_part_build__(struct move_part *part, long long int now)
     part->staged_at = now;
     part->outdated = false;
 
-    if (part != move->old_part) {
+    if (part != move->old_part && learns(part)) {
         /* What has been learned in the data path is base mapping now.  The old
          * NVE's stays: it is the redirect. */
         ofsync_stage_delete_cookie(part->stage,

@@ -193,6 +193,14 @@ check_start(const struct mig *mig, struct port **portp, struct nve **nvep)
     return NULL;
 }
 
+/* Returns what cuts the move of 'mig' over. */
+static enum move_trigger
+trigger_of(const struct mig *mig)
+{
+    return (mig->kind == MIG_WARM ? MOVE_ON_WORD
+            : mig->immediate ? MOVE_ON_READY : MOVE_ON_ANNOUNCE);
+}
+
 static void
 start_move(struct mig *mig, struct port *port, struct nve *nve, bool is_cut)
 {
@@ -201,8 +209,7 @@ start_move(struct mig *mig, struct port *port, struct nve *nve, bool is_cut)
         .id = mig->id,
         .port = port,
         .new_nve = nve,
-        .trigger = (mig->kind == MIG_WARM ? MOVE_ON_WORD
-                    : mig->immediate ? MOVE_ON_READY : MOVE_ON_ANNOUNCE),
+        .trigger = trigger_of(mig),
         .patient = mig->kind != MIG_HOT,
         .drain_max_ms = mig->nva->drain_max_ms,
         .is_cut = is_cut,
@@ -582,6 +589,16 @@ takes_part(const struct mig *mig, const struct nve *nve)
                     || !strcmp(mig->new_nve, nve->name));
 }
 
+/* Returns true if 'nve' may have a flow that was learned for the move of
+ * 'mig', see move-part.c. */
+static bool
+may_have_learned(const struct mig *mig, const struct nve *nve)
+{
+    return (trigger_of(mig) == MOVE_ON_ANNOUNCE
+            || !strcmp(mig->new_nve, nve->name)
+            || !strcmp(mig->old_nve, nve->name));
+}
+
 /* A comparison with 'nve' found a flow that was learned in the data path, or
  * that marks a commit: the move was cut over while we were away.  Returns
  * false if the flow is not to stay: it belongs to no move, or to one whose
@@ -593,7 +610,8 @@ nva_mig_found(struct nva *nva, struct nve *nve, uint64_t cookie)
     struct mig *mig = nva_mig_find(nva, cookie_id(cookie));
 
     if (cookie_kind(cookie) != COOKIE_LEARNED || !mig || mig->over
-        || !takes_part(mig, nve) || (mig->move && is_told(mig->move, nve))) {
+        || !takes_part(mig, nve) || !may_have_learned(mig, nve)
+        || (mig->move && is_told(mig->move, nve))) {
         return false;
     }
     VLOG_INFO("%s: %s has already switched", mig->port, nve->name);
