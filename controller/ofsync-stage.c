@@ -43,6 +43,7 @@ struct ofsync_stage {
     /* While the switch knows of it. */
     struct ofsync_request *req;
     uint32_t bundle;            /* Not closed, see ofsync_stage_set(). */
+    bool expired;               /* It was not there at the COMMIT. */
 };
 
 struct ofsync_stage *
@@ -403,6 +404,8 @@ end_commit(struct ofsync_stage *stage, enum ofsync_stage_state state,
     ofsync_check_confirmation__(os);
 }
 
+static const char no_bundle[] = "the staged bundle is not there any more";
+
 static void
 handle_bundle_reply(struct ofsync_stage *stage, const struct ofp_header *oh,
                     const struct ofsync_request *req)
@@ -412,7 +415,13 @@ handle_bundle_reply(struct ofsync_stage *stage, const struct ofp_header *oh,
     if (!ofputil_decode_bundle_ctrl(oh, &bc)
         && bc.type == OFPBCT_COMMIT_REPLY
         && stage->state == OFSYNC_STAGE_COMMITTING) {
-        if (req->error) {
+        if (stage->expired) {
+            /* Open vSwitch opens a bundle to which something is added, so it
+             * has committed what was added last, and nothing else. */
+            stage->os->want_resync = true;
+            end_commit(stage, OFSYNC_STAGE_REFUSED, no_bundle);
+            return;
+        } else if (req->error) {
             /* What was added last was not taken, the rest was. */
             ofsync_problem__(stage->os, req->error);
         }
@@ -454,8 +463,10 @@ ofsync_stage_handle__(struct ofsync_stage *stage, const struct ofp_header *oh,
             free(s);
         } else if (stage->state == OFSYNC_STAGE_COMMITTING
                    && error == OFPERR_OFPBFC_BAD_ID) {
-            end_commit(stage, OFSYNC_STAGE_REFUSED,
-                       "the staged bundle is not there any more");
+            end_commit(stage, OFSYNC_STAGE_REFUSED, no_bundle);
+        } else if (stage->state == OFSYNC_STAGE_COMMITTING
+                   && error == OFPERR_OFPBFC_TIMEOUT) {
+            stage->expired = true;
         }
     } else if (type == OFPTYPE_BUNDLE_CONTROL) {
         handle_bundle_reply(stage, oh, req);

@@ -381,7 +381,12 @@ handle_bundle_add(struct fake_switch *sw, const struct ofp_header *oh)
     ovs_assert(!ofputil_decode_bundle_add(oh, &bam, &type));
     ovs_assert(type == OFPTYPE_FLOW_MOD);
     b = find_bundle(sw, bam.bundle_id);
-    ovs_assert(b && !b->closed);
+    if (!b) {
+        /* Like Open vSwitch. */
+        open_bundle(sw, bam.bundle_id, oh);
+        b = find_bundle(sw, bam.bundle_id);
+    }
+    ovs_assert(!b->closed);
 
     sw->n_flow_mods++;
     if (sw->log) {
