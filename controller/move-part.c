@@ -273,6 +273,28 @@ move_part_commit__(struct move_part *part, long long int now)
     ofsync_stage_commit(part->stage);
 }
 
+/* Prepares the ways through the underlay that the move brings about.  Only if
+ * it waits for its trigger is there time to cache flows for them. */
+void
+move_warm__(struct move *move, long long int now)
+{
+    const struct nve **nves = xmalloc(move->n_parts * sizeof *nves);
+    struct move_part *part;
+    size_t n = 0;
+
+    LIST_FOR_EACH (part, move_node, &move->parts) {
+        if (part != move->new_part) {
+            neighbors_resolve_blindly(move->neighbors, move->new_nve,
+                                      part->nve, now);
+            nves[n++] = part->nve;
+        }
+    }
+    if (move->trigger != MOVE_ON_READY) {
+        neighbors_warm(move->neighbors, move->new_nve, nves, n);
+    }
+    free(nves);
+}
+
 void
 move_part_free__(struct move_part *part)
 {

@@ -79,6 +79,7 @@ void move_part_commit__(struct move_part *part, long long int now);
 
 /* Free one part, or all. */
 void move_part_free__(struct move_part *part);
+void move_warm__(struct move *move, long long int now);
 void move_free_parts__(struct move *move);
 
 #endif /* move-private.h */

@@ -669,26 +669,6 @@ name_waiting(struct move *move)
     free(names);
 }
 
-/* Prepares the ways through the underlay that the move brings about.  Only if
- * it waits for its trigger is there time to cache flows for them. */
-static void
-warm(struct move *move, long long int now)
-{
-    struct move_part *part;
-
-    move->warm_at = now + WARM_INTERVAL_MS;
-    LIST_FOR_EACH (part, move_node, &move->parts) {
-        if (part == move->new_part) {
-            continue;
-        }
-        if (move->trigger != MOVE_ON_READY) {
-            neighbors_warm(move->neighbors, move->new_nve, part->nve, now);
-        }
-        neighbors_resolve_blindly(move->neighbors, move->new_nve, part->nve,
-                                  now);
-    }
-}
-
 /* Those that are away are not going to say that they are ready. */
 static void
 update_away(struct move *move, long long int now, long long int wall)
@@ -717,7 +697,8 @@ move_run(struct move *move, long long int now, long long int wall)
         move_step__(move, MIGRATION_EV_TIMEOUT, now, wall);
     }
     if (migration_is_revocable(&move->migration) && now >= move->warm_at) {
-        warm(move, now);
+        move->warm_at = now + WARM_INTERVAL_MS;
+        move_warm__(move, now);
     }
     if (now >= move->rest_at) {
         move->rest_at = LLONG_MAX;

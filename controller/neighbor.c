@@ -28,6 +28,7 @@ VLOG_DEFINE_THIS_MODULE(neighbor);
 
 COVERAGE_DEFINE(neighbor_probe_sent);
 COVERAGE_DEFINE(neighbor_probe_received);
+COVERAGE_DEFINE(neighbor_refreshed);
 
 /* How long to wait for a probe to arrive before the next one. */
 #define RETRY_MS 100
@@ -47,9 +48,21 @@ COVERAGE_DEFINE(neighbor_probe_received);
 #define SLOW_RETRY_MS 1000
 #define N_FAST_RETRIES 30
 
-/* How often a proved way is probed: well below the 900 s after which Open
+/* How often proved ways are used: well below the 900 s after which Open
  * vSwitch forgets a neighbor (ovs-facts: tnl/neigh/aging). */
 #define REFRESH_MS 240000
+
+/* How many of an NVE's ways are proved anew then, in turn.  The others get a
+ * frame that nobody answers, as an answer for each of a million ways would
+ * keep the controller busy. */
+#define N_PROVED_MAX 4
+
+/* After how many ways the others wait for the next turn of the main loop. */
+#define N_REFRESHED_MAX 1000
+
+/* To how many NVEs one message sends: what Open vSwitch makes of it must fit
+ * into 64 KiB, and a tunnel header takes half a KiB. */
+#define N_TARGETS_MAX 32
 
 /* After how many unanswered probes a proved way is in doubt. */
 #define N_DOUBTS 5
@@ -70,12 +83,15 @@ struct end {
     bool busy;                  /* See neighbors_set_busy(). */
     struct ovs_list out;        /* "struct way"s by 'from_node'. */
     struct ovs_list in;         /* "struct way"s by 'to_node'. */
+    struct ovs_list refresh_node; /* In 'refresh', if it is not empty. */
+    long long int refresh_at;
 };
 
 struct way {
     struct hmap_node node;      /* In neighbors' 'ways', by both ids. */
     struct ovs_list from_node, to_node;
-    struct ovs_list queue_node; /* In a queue, if it is not empty. */
+    struct ovs_list queue_node; /* In a queue, if it is not empty: unless it
+                                 * is proved. */
     struct end *from, *to;
     unsigned int n_refs;
     bool resolved;
@@ -99,7 +115,17 @@ struct neighbors {
     size_t n_waiting;           /* See N_WAITING_MAX. */
 
     /* Each queue has one interval, so that it is sorted by 'probe_at'. */
-    struct ovs_list fast, slow, refresh;
+    struct ovs_list fast, slow;
+
+    /* Ends that have proved ways, by 'refresh_at'. */
+    struct ovs_list refresh;
+};
+
+/* A message that makes 'from' send to several NVEs. */
+struct batch {
+    const struct nve *from;
+    struct ofpbuf ofpacts;
+    size_t n;
 };
 
 struct neighbors *
@@ -152,6 +178,25 @@ find_end(const struct neighbors *n, const struct nve *nve)
     return NULL;
 }
 
+/* Puts 'end' where its proved ways are refreshed, if it is not there yet. */
+static void
+end_enqueue(struct neighbors *n, struct end *end, long long int now)
+{
+    if (ovs_list_is_empty(&end->refresh_node)) {
+        end->refresh_at = now + REFRESH_MS;
+        ovs_list_push_back(&n->refresh, &end->refresh_node);
+    }
+}
+
+static void
+end_dequeue(struct end *end)
+{
+    if (!ovs_list_is_empty(&end->refresh_node)) {
+        ovs_list_remove(&end->refresh_node);
+        ovs_list_init(&end->refresh_node);
+    }
+}
+
 static struct end *
 get_end(struct neighbors *n, struct nve *nve)
 {
@@ -162,6 +207,7 @@ get_end(struct neighbors *n, struct nve *nve)
         end->nve = nve;
         ovs_list_init(&end->out);
         ovs_list_init(&end->in);
+        ovs_list_init(&end->refresh_node);
         hmap_insert(&n->ends, &end->node, hash_pointer(nve, 0));
     }
     return end;
@@ -172,6 +218,7 @@ put_end(struct neighbors *n, struct end *end)
 {
     if (!end->up && ovs_list_is_empty(&end->in)
         && ovs_list_is_empty(&end->out)) {
+        end_dequeue(end);
         hmap_remove(&n->ends, &end->node);
         free(end);
     }
@@ -219,15 +266,13 @@ way_set_waiting(struct neighbors *n, struct way *way, bool waiting)
     way->waiting = waiting;
 }
 
-/* Puts 'way' where it is probed after the interval of that queue. */
+/* Puts 'way', which has been probed, where it is probed again after the
+ * interval of that queue. */
 static void
 way_enqueue(struct neighbors *n, struct way *way, long long int now)
 {
     way_dequeue(way);
-    if (way->resolved && !way->n_tries) {
-        way->probe_at = now + REFRESH_MS;
-        ovs_list_push_back(&n->refresh, &way->queue_node);
-    } else if (way->n_tries <= N_FAST_RETRIES) {
+    if (way->n_tries <= N_FAST_RETRIES) {
         way->probe_at = now + RETRY_MS;
         ovs_list_push_back(&n->fast, &way->queue_node);
     } else {
@@ -342,6 +387,7 @@ neighbors_nve_down(struct neighbors *n, struct nve *nve)
         }
     }
     end->up = false;
+    end_dequeue(end);
     put_end(n, end);
 }
 
@@ -386,25 +432,60 @@ neighbors_is_resolved(const struct neighbors *n, const struct nve *from,
     return way && way->resolved;
 }
 
-/* Appends to 'ofpacts' what sends to address 'ip' by tunnel port 'ofport'. */
 static void
-put_tunnel_actions(struct ofpbuf *ofpacts, const struct in6_addr *ip,
-                   ofp_port_t ofport)
+put_set_field(struct ofpbuf *ofpacts, enum mf_field_id id,
+              const union mf_value *value)
 {
+    ofpact_put_set_field(ofpacts, mf_from_id(id), value, NULL);
+}
+
+/* Appends to 'ofpacts' what makes 'from' send to 'to' in VNI 0.  Returns false
+ * if it has no tunnel for that. */
+static bool
+put_tunnel_actions(struct ofpbuf *ofpacts, const struct nve *from,
+                   const struct nve *to)
+{
+    ofp_port_t ofport = (to->encap == ENCAP_GENEVE ? from->geneve_ofport
+                         : from->vxlan_ofport);
+    int ip = topology_tunnel_address(from, to);
     union mf_value value;
 
-    memset(&value, 0, sizeof value);
-    if (topology_is_ipv4(ip)) {
-        value.be32 = in6_addr_get_mapped_ipv4(ip);
-        ofpact_put_set_field(ofpacts, mf_from_id(MFF_TUN_DST), &value, NULL);
-    } else {
-        value.ipv6 = *ip;
-        ofpact_put_set_field(ofpacts, mf_from_id(MFF_TUN_IPV6_DST), &value,
-                             NULL);
+    if (!ofport || ip < 0) {
+        return false;
     }
     memset(&value, 0, sizeof value);
-    ofpact_put_set_field(ofpacts, mf_from_id(MFF_TUN_ID), &value, NULL);
+    if (topology_is_ipv4(&to->ips[ip])) {
+        value.be32 = in6_addr_get_mapped_ipv4(&to->ips[ip]);
+        put_set_field(ofpacts, MFF_TUN_DST, &value);
+    } else {
+        /* Not by an address that is left over from another NVE. */
+        put_set_field(ofpacts, MFF_TUN_DST, &value);
+        value.ipv6 = to->ips[ip];
+        put_set_field(ofpacts, MFF_TUN_IPV6_DST, &value);
+    }
+    memset(&value, 0, sizeof value);
+    put_set_field(ofpacts, MFF_TUN_ID, &value);
     ofpact_put_OUTPUT(ofpacts)->port = ofport;
+    return true;
+}
+
+/* Returns a packet-out of a frame of type 'eth_type' with 'payload', which
+ * does what 'ofpacts' says. */
+static struct ofpbuf *
+encode_frame(uint16_t eth_type, const void *payload, size_t size,
+             const struct ofpbuf *ofpacts)
+{
+    struct eth_header eth = { .eth_type = htons(eth_type) };
+    uint8_t frame[60] = { 0 };
+
+    ovs_assert(size <= sizeof frame - sizeof eth);
+    ovs_assert(eth_addr_from_string(FLOW_PROBE_MAC, &eth.eth_dst));
+    eth.eth_src = flow_nva_mac();
+    memcpy(frame, &eth, sizeof eth);
+    if (size) {
+        memcpy(frame + sizeof eth, payload, size);
+    }
+    return packet_out_compose(frame, sizeof frame, OFPP_CONTROLLER, ofpacts);
 }
 
 /* Returns a packet-out that makes 'from' send a probe to 'to', or null if it
@@ -412,28 +493,16 @@ put_tunnel_actions(struct ofpbuf *ofpacts, const struct in6_addr *ip,
 static struct ofpbuf *
 encode_probe(const struct nve *from, const struct nve *to)
 {
-    ofp_port_t ofport = (to->encap == ENCAP_GENEVE ? from->geneve_ofport
-                         : from->vxlan_ofport);
-    int ip = topology_tunnel_address(from, to);
-    struct eth_header eth = { .eth_type = htons(FLOW_PROBE_ETH_TYPE) };
     struct probe probe = { .from = htonll(from->id), .to = htonll(to->id) };
-    uint8_t frame[60] = { 0 };
     uint64_t stub[256 / 8];
     struct ofpbuf ofpacts = OFPBUF_STUB_INITIALIZER(stub);
-    struct ofpbuf *msg;
+    struct ofpbuf *msg = NULL;
 
-    if (!ofport || ip < 0) {
-        return NULL;
-    }
-
-    ovs_assert(eth_addr_from_string(FLOW_PROBE_MAC, &eth.eth_dst));
-    eth.eth_src = flow_nva_mac();
     memcpy(probe.magic, magic, sizeof magic);
-    memcpy(frame, &eth, sizeof eth);
-    memcpy(frame + sizeof eth, &probe, sizeof probe);
-
-    put_tunnel_actions(&ofpacts, &to->ips[ip], ofport);
-    msg = packet_out_compose(frame, sizeof frame, OFPP_CONTROLLER, &ofpacts);
+    if (put_tunnel_actions(&ofpacts, from, to)) {
+        msg = encode_frame(FLOW_PROBE_ETH_TYPE, &probe, sizeof probe,
+                           &ofpacts);
+    }
     ofpbuf_uninit(&ofpacts);
     return msg;
 }
@@ -452,22 +521,56 @@ send_probe(struct neighbors *n, struct way *way, long long int now)
 }
 
 static void
-warm_way(struct neighbors *n, const struct nve *from, const struct nve *to,
-         long long int now)
+batch_send(struct neighbors *n, struct batch *batch)
 {
-    struct way *way = find_way(n, from->id, to->id);
+    if (batch->n) {
+        struct nve *from = CONST_CAST(struct nve *, batch->from);
 
-    if (way && way_is_up(way)) {
-        send_probe(n, way, now);
+        n->send(from, encode_frame(FLOW_REFRESH_ETH_TYPE, NULL, 0,
+                                   &batch->ofpacts), n->aux);
+        ofpbuf_clear(&batch->ofpacts);
+        batch->n = 0;
+    }
+}
+
+/* Has 'batch->from' send a frame to 'to' that nobody answers. */
+static void
+batch_add(struct neighbors *n, struct batch *batch, const struct nve *to)
+{
+    if (put_tunnel_actions(&batch->ofpacts, batch->from, to)) {
+        COVERAGE_INC(neighbor_refreshed);
+        if (++batch->n == N_TARGETS_MAX) {
+            batch_send(n, batch);
+        }
     }
 }
 
 void
-neighbors_warm(struct neighbors *n, const struct nve *a, const struct nve *b,
-               long long int now)
+neighbors_warm(struct neighbors *n, const struct nve *hub,
+               const struct nve *const others[], size_t n_others)
 {
-    warm_way(n, a, b, now);
-    warm_way(n, b, a, now);
+    struct batch batch = { .from = hub };
+    const struct end *end = find_end(n, hub);
+
+    if (!end || !end->up) {
+        return;
+    }
+    ofpbuf_init(&batch.ofpacts, 0);
+    for (size_t i = 0; i < n_others; i++) {
+        const struct end *other = find_end(n, others[i]);
+
+        if (other && other->up) {
+            struct batch back = { .from = others[i] };
+
+            batch_add(n, &batch, others[i]);
+            ofpbuf_init(&back.ofpacts, 0);
+            batch_add(n, &back, hub);
+            batch_send(n, &back);
+            ofpbuf_uninit(&back.ofpacts);
+        }
+    }
+    batch_send(n, &batch);
+    ofpbuf_uninit(&batch.ofpacts);
 }
 
 static void
@@ -515,6 +618,61 @@ probe_way(struct neighbors *n, struct way *way, long long int now)
     send_probe(n, way, now);
 }
 
+/* Has 'end' use all of its proved ways, so that it does not forget its
+ * neighbors, and proves some of them anew, those first that were not for the
+ * longest time.  Returns how many. */
+static size_t
+refresh_end(struct neighbors *n, struct end *end, long long int now)
+{
+    struct batch batch = { .from = end->nve };
+    struct way *proved[N_PROVED_MAX];
+    size_t n_proved = 0, n_refreshed = 0;
+    struct way *way;
+
+    ofpbuf_init(&batch.ofpacts, 0);
+    LIST_FOR_EACH (way, from_node, &end->out) {
+        if (!way->resolved || way->n_tries) {
+            continue;           /* It is probed anyway. */
+        } else if (n_proved < N_PROVED_MAX) {
+            proved[n_proved++] = way;
+        } else {
+            batch_add(n, &batch, way->to->nve);
+        }
+        n_refreshed++;
+    }
+    batch_send(n, &batch);
+    ofpbuf_uninit(&batch.ofpacts);
+
+    end_dequeue(end);
+    if (n_refreshed) {
+        end_enqueue(n, end, now);
+    }
+    for (size_t i = 0; i < n_proved; i++) {
+        ovs_list_remove(&proved[i]->from_node);
+        ovs_list_push_back(&end->out, &proved[i]->from_node);
+        probe_way(n, proved[i], now);
+    }
+    return n_refreshed;
+}
+
+static struct end *
+first_end(const struct ovs_list *queue)
+{
+    return CONTAINER_OF(ovs_list_front(queue), struct end, refresh_node);
+}
+
+static void
+run_refresh(struct neighbors *n, long long int now)
+{
+    size_t n_refreshed = 0;
+
+    while (!ovs_list_is_empty(&n->refresh)
+           && first_end(&n->refresh)->refresh_at <= now
+           && n_refreshed < N_REFRESHED_MAX) {
+        n_refreshed += refresh_end(n, first_end(&n->refresh), now);
+    }
+}
+
 static struct way *
 first_way(const struct ovs_list *queue)
 {
@@ -542,7 +700,7 @@ neighbors_run(struct neighbors *n, long long int now)
 {
     run_queue(n, &n->fast, now);
     run_queue(n, &n->slow, now);
-    run_queue(n, &n->refresh, now);
+    run_refresh(n, now);
     while (has_first_try(n)) {
         probe_way(n, first_way(&n->fresh), now);
     }
@@ -562,7 +720,8 @@ neighbors_deadline(const struct neighbors *n)
         return 0;
     }
     return MIN(MIN(queue_deadline(&n->fast), queue_deadline(&n->slow)),
-               queue_deadline(&n->refresh));
+               ovs_list_is_empty(&n->refresh) ? LLONG_MAX
+               : first_end(&n->refresh)->refresh_at);
 }
 
 void
@@ -585,7 +744,8 @@ neighbors_probe_received(struct neighbors *n, struct nve *at,
         COVERAGE_INC(neighbor_probe_received);
         way->n_tries = 0;
         way_set_waiting(n, way, false);
+        way_dequeue(way);
+        end_enqueue(n, way->from, now);
         way_set_resolved(n, way, true);
-        way_enqueue(n, way, now);
     }
 }

@@ -10,8 +10,8 @@
  * first packet wants to go there, and drops packets until it knows: a tenant
  * would lose its first packet, and a move its announcement.  So for every pair
  * of NVEs that have a VN in common, this module has each send probes to the
- * other through the tunnel, until one arrives, which proves the way; and again
- * from time to time, because entries age.
+ * other through the tunnel, until one arrives, which proves the way.  Because
+ * entries age, each NVE uses all of its ways from time to time.
  *
  * A probe is a frame of its own Ethernet type in VNI 0, which no VM can send;
  * its receiver hands it to the controller.
@@ -57,11 +57,10 @@ void neighbors_set_busy(struct neighbors *, const struct nve *, bool busy);
 bool neighbors_is_resolved(const struct neighbors *, const struct nve *from,
                            const struct nve *to);
 
-/* Has 'a' and 'b', if both are up, probe each other now, although they are
- * known to reach each other, so that both have the flows cached that the
- * packets between them take. */
-void neighbors_warm(struct neighbors *, const struct nve *a,
-                    const struct nve *b, long long int now);
+/* Has 'hub' and each of the 'n' 'others' send to each other, if both are up, so
+ * that they have the flows cached that the packets between them take. */
+void neighbors_warm(struct neighbors *, const struct nve *hub,
+                    const struct nve *const others[], size_t n);
 
 /* If only one of 'a' and 'b' is up, has it probe the other, which proves
  * nothing, for nobody tells whether it arrives, but makes it resolve the

@@ -4,7 +4,7 @@
 /* The proof of underlay ways, in virtual time.
  *
  * Reads commands from stdin and prints each with what happens, at a time in
- * ms.  NVEs are a, b (Geneve) and c (VXLAN).
+ * ms.  NVEs are a to h and n8 to n39; c has VXLAN and the others Geneve.
  *
  *   link A B | unlink A B | up A | down A
  *   busy A | idle A
@@ -24,6 +24,7 @@
 #include <string.h>
 
 #include "flow.h"
+#include "flow-tables.h"
 #include "neighbor.h"
 #include "openvswitch/ofp-actions.h"
 #include "openvswitch/ofp-packet.h"
@@ -33,7 +34,7 @@
 #include "topology.h"
 #include "util.h"
 
-enum { N = 3 };
+enum { N = 40 };
 
 struct scene {
     struct topology t;
@@ -60,25 +61,40 @@ find(const struct scene *s, const char *name)
     return nve;
 }
 
-/* Returns the NVE that has the address to which 'ofpacts' tunnel. */
+/* Returns the NVE that has address 'ip'. */
 static struct nve *
-find_target(const struct scene *s, const struct ofputil_packet_out *po)
+find_by_ip(const struct scene *s, ovs_be32 ip)
 {
+    for (int i = 0; i < N; i++) {
+        if (in6_addr_get_mapped_ipv4(&s->nves[i]->ips[0]) == ip) {
+            return s->nves[i];
+        }
+    }
+    OVS_NOT_REACHED();
+}
+
+/* Stores in 'targets', which has N elements, the NVEs to which 'po' is
+ * tunnelled.  Returns how many. */
+static size_t
+find_targets(const struct scene *s, const struct ofputil_packet_out *po,
+             struct nve *targets[])
+{
+    const struct nve *to = NULL;
     const struct ofpact *a;
+    size_t n = 0;
 
     OFPACT_FOR_EACH (a, po->ofpacts, po->ofpacts_len) {
         if (a->type == OFPACT_SET_FIELD
             && ofpact_get_SET_FIELD(a)->field->id == MFF_TUN_DST) {
-            ovs_be32 ip = ofpact_get_SET_FIELD(a)->value->be32;
-
-            for (int i = 0; i < N; i++) {
-                if (in6_addr_get_mapped_ipv4(&s->nves[i]->ips[0]) == ip) {
-                    return s->nves[i];
-                }
-            }
+            to = find_by_ip(s, ofpact_get_SET_FIELD(a)->value->be32);
+        } else if (a->type == OFPACT_OUTPUT) {
+            ovs_assert(to && n < N);
+            ovs_assert(ofpact_get_OUTPUT(a)->port
+                       == (to->encap == ENCAP_GENEVE ? 1 : 2));
+            targets[n++] = CONST_CAST(struct nve *, to);
         }
     }
-    OVS_NOT_REACHED();
+    return n;
 }
 
 static void
@@ -87,12 +103,28 @@ on_send(struct nve *from, struct ofpbuf *msg, void *s_)
     struct scene *s = s_;
     uint64_t stub[1024 / 8];
     struct ofpbuf ofpacts = OFPBUF_STUB_INITIALIZER(stub);
+    const struct eth_header *eth;
     struct ofputil_packet_out po;
+    struct nve *targets[N];
+    size_t n;
 
     ofpmsg_update_length(msg);
     ovs_assert(!ofputil_decode_packet_out(&po, msg->data, NULL, &ofpacts));
     ovs_assert(po.packet_len == 60);
-    s->to = find_target(s, &po);
+    eth = po.packet;
+    n = find_targets(s, &po, targets);
+    if (eth->eth_type == htons(FLOW_REFRESH_ETH_TYPE)) {
+        printf("%lld: %s sends to", s->now, from->name);
+        for (size_t i = 0; i < n; i++) {
+            printf(" %s", targets[i]->name);
+        }
+        printf("\n");
+        ofpbuf_uninit(&ofpacts);
+        ofpbuf_delete(msg);
+        return;
+    }
+    ovs_assert(n == 1 && eth->eth_type == htons(FLOW_PROBE_ETH_TYPE));
+    s->to = targets[0];
     s->size = po.packet_len - ETH_HEADER_LEN;
     memcpy(s->payload, (const uint8_t *) po.packet + ETH_HEADER_LEN, s->size);
     s->n_sent++;
@@ -175,7 +207,9 @@ do_line(struct scene *s, const char *line)
         neighbors_set_busy(s->neighbors, find(s, a),
                            !strcmp(command, "busy"));
     } else if (!strcmp(command, "warm")) {
-        neighbors_warm(s->neighbors, find(s, a), find(s, b), s->now);
+        const struct nve *other = find(s, b);
+
+        neighbors_warm(s->neighbors, find(s, a), &other, 1);
     } else if (!strcmp(command, "blind")) {
         neighbors_resolve_blindly(s->neighbors, find(s, a), find(s, b),
                                   s->now);
@@ -207,7 +241,7 @@ test_neighbor(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
     topology_init(&s.t);
     s.neighbors = neighbors_create(on_send, on_changed, &s);
     for (int i = 0; i < N; i++) {
-        char name[2] = { 'a' + i, '\0' };
+        char *name = i < 8 ? xasprintf("%c", 'a' + i) : xasprintf("n%d", i);
         char *addr = xasprintf("192.0.2.%d", i + 1);
         struct nve *nve = s.nves[i] = topology_add_nve(&s.t, name, i + 1);
 
@@ -216,6 +250,7 @@ test_neighbor(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
         nve->geneve_ofport = u16_to_ofp(1);
         nve->vxlan_ofport = u16_to_ofp(2);
         free(addr);
+        free(name);
     }
     while (fgets(line, sizeof line, stdin)) {
         do_line(&s, line);

@@ -405,8 +405,16 @@ send_packet_in(struct fake_nve *nve, const void *packet, size_t size,
                  &pin, OFPUTIL_P_OF15_OXM, OFPUTIL_PACKET_IN_NXT2));
 }
 
+static bool
+is_probe(const void *frame, size_t size)
+{
+    const struct eth_header *eth = frame;
+
+    return size >= sizeof *eth && eth->eth_type == htons(FLOW_PROBE_ETH_TYPE);
+}
+
 /* A packet-out is a probe of the underlay: it comes out at the NVE to whose
- * address it is tunnelled. */
+ * address it is tunnelled.  Or it is only sent to be sent. */
 static void
 handle_packet_out(struct fake_nve *nve, const struct ofp_header *oh)
 {
@@ -415,7 +423,8 @@ handle_packet_out(struct fake_nve *nve, const struct ofp_header *oh)
     const struct ofpact *a;
     struct ofputil_packet_out po;
 
-    if (!ofputil_decode_packet_out(&po, oh, NULL, &ofpacts)) {
+    if (!ofputil_decode_packet_out(&po, oh, NULL, &ofpacts)
+        && is_probe(po.packet, po.packet_len)) {
         OFPACT_FOR_EACH (a, po.ofpacts, po.ofpacts_len) {
             const struct ofpact_set_field *sf;
             uint32_t index;
