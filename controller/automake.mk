@@ -86,6 +86,7 @@ controller_libnva_a_SOURCES = \
 	controller/nva-private.h \
 	controller/nva-probe.c \
 	controller/nva-route.c \
+	controller/nva-session-run.c \
 	controller/nva-session.c \
 	controller/nva-takeover.c \
 	controller/nva-unrouted.c \

@@ -57,8 +57,8 @@ void neighbors_set_busy(struct neighbors *, const struct nve *, bool busy);
 bool neighbors_is_resolved(const struct neighbors *, const struct nve *from,
                            const struct nve *to);
 
-/* Has 'hub' and each of the 'n' 'others' send to each other, if both are up, so
- * that they have the flows cached that the packets between them take. */
+/* Has 'hub' and each of the 'n' 'others' send to each other, if both are up,
+ * so that they have the flows cached that the packets between them take. */
 void neighbors_warm(struct neighbors *, const struct nve *hub,
                     const struct nve *const others[], size_t n);
 

@@ -6,6 +6,7 @@
 
 /* What the files of the module share: nva.c (life and loop), nva-intent.c
  * (from the database to the topology), nva-session.c (sessions),
+ * nva-session-run.c (which of them get a look),
  * nva-hypervisor.c (databases of hypervisors), nva-guest.c (what VMs say),
  * nva-gateway.c (gateways), nva-takeover.c (which of them serves a port),
  * nva-watch.c (NVEs that fail),
@@ -21,6 +22,7 @@
 #include "announcer.h"
 #include "db.h"
 #include "fault.h"
+#include "heap.h"
 #include "hvdb.h"
 #include "mcast.h"
 #include "move.h"
@@ -90,8 +92,11 @@ struct session {
     long long int heard_since;  /* In ms; LLONG_MAX if it is not. */
 
     char *error;                /* For NVE:error. */
-    struct ovs_list dirty_node; /* In nva's 'dirty_sessions', if dirty. */
-    bool dirty;
+    /* Of nva-session-run.c. */
+    struct ovs_list dirty_node; /* In nva's 'dirty_sessions', if 'dirty'. */
+    struct heap_node waiting_node; /* In 'waiting_sessions', if 'waiting'. */
+    bool dirty;                 /* It gets a look in this turn. */
+    bool waiting;               /* It gets one at its deadline. */
     bool status_dirty;          /* Its row is to be written ... */
     long long int write_at;     /* ... then. */
     bool told_connected;        /* What the row says. */
@@ -155,6 +160,7 @@ struct nva {
     struct ovs_list dead_peers; /* and those that are 'dead'. */
     struct hmap datapaths;      /* Sessions, by 'datapath_id'. */
     struct ovs_list dirty_sessions;
+    struct heap waiting_sessions; /* By deadline, the next one first. */
     struct hmap migs;
     struct ovs_list active;     /* Those with a move. */
     size_t n_starting;          /* Elements of 'migs' without a move. */
@@ -199,20 +205,24 @@ struct nva {
     long long int owing_since;
 };
 
+/* nva-session-run.c */
+void nva_session_dirty(struct session *);
+void nva_session_wants_run(struct session *);
+void nva_session_unschedule(struct session *);
+void nva_sessions_run(struct nva *, long long int now);
+long long int nva_sessions_deadline(const struct nva *);
+
 /* nva-session.c */
 void nva_session_configure(struct nva *, struct nve *, const struct db_nve *);
 void nva_session_destroy(struct session *);
 void nva_session_disconnect(struct session *, const char *reason);
 void nva_session_event(struct nva *, struct loop_event *);
-void nva_session_dirty(struct session *);
 void nva_session_set_error(struct session *, const char *error);
-void nva_session_wants_run(struct session *);
-void nva_sessions_run(struct nva *, long long int now);
 void nva_sessions_set_probe(struct nva *);
-long long int nva_sessions_deadline(const struct nva *);
 void nva_peer_kill(struct peer *);
 void nva_peer_join(struct peer *, struct session *);
 void nva_peers_destroy(struct nva *);
+void nva_peers_reap(struct ovs_list *peers);
 void nva_session_try_start(struct session *);
 void nva_session_start_openflow(struct session *, const char *remote);
 void nva_session_adopt_openflow(struct session *);

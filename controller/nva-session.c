@@ -26,10 +26,6 @@ VLOG_DEFINE_THIS_MODULE(session);
 
 static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 20);
 
-/* For how long a new status of an NVE waits.  Each move makes all of its NVEs
- * out of step for some ms, which is worth no transaction. */
-#define STATUS_DELAY_MS 200
-
 /* See probe_by_size().  An NVE has two connections. */
 #define PROBES_PER_S 500
 #define PROBE_MAX_MS 60000
@@ -38,32 +34,6 @@ static const struct ofconn_class ofconn_class;
 static const struct ofsync_class ofsync_class;
 
 /* Status. */
-
-/* Has nva_sessions_run() look at 's'. */
-void
-nva_session_wants_run(struct session *s)
-{
-    if (!s->dirty) {
-        s->dirty = true;
-        ovs_list_push_back(&s->nva->dirty_sessions, &s->dirty_node);
-    }
-}
-
-/* The status of 's' in the database may be out of date. */
-void
-nva_session_dirty(struct session *s)
-{
-    if (!s->status_dirty) {
-        s->status_dirty = true;
-        /* So that those of many NVEs go together. */
-        s->write_at = ROUND_UP(clock_msec() + STATUS_DELAY_MS,
-                               STATUS_DELAY_MS);
-    }
-    if (nva_session_is_connected(s) != s->told_connected) {
-        s->write_at = 0;
-    }
-    nva_session_wants_run(s);
-}
 
 void
 nva_session_set_error(struct session *s, const char *error)
@@ -83,22 +53,6 @@ bool
 nva_session_is_connected(const struct session *s)
 {
     return s->db_peer && hvdb_is_synced(s->db_peer->hvdb) && s->up;
-}
-
-static void
-write_status(struct session *s)
-{
-    struct db_nve_status status = {
-        .connected = nva_session_is_connected(s),
-        .synced = ofsync_is_confirmed(s->nve->ofsync),
-        .ovs_version = (s->db_peer
-                        ? hvdb_get_ovs_version(s->db_peer->hvdb) : NULL),
-        .n_flows = ofsync_count_flows(s->nve->ofsync),
-        .error = s->error,
-    };
-
-    s->told_connected = status.connected;
-    db_write_nve(s->nva->db, &s->uuid, &status);
 }
 
 /* Peers. */
@@ -145,8 +99,8 @@ nva_peer_kill(struct peer *peer)
     }
 }
 
-static void
-destroy_peers(struct ovs_list *peers)
+void
+nva_peers_reap(struct ovs_list *peers)
 {
     struct peer *peer;
 
@@ -167,9 +121,9 @@ nva_peers_destroy(struct nva *nva)
         ofsync_disconnected(s->nve->ofsync);
         s->db_peer = s->of_peer = NULL;
     }
-    destroy_peers(&nva->peers);
-    destroy_peers(&nva->strangers);
-    destroy_peers(&nva->dead_peers);
+    nva_peers_reap(&nva->peers);
+    nva_peers_reap(&nva->strangers);
+    nva_peers_reap(&nva->dead_peers);
 }
 
 /* Keeps the list of those that are up and have not confirmed. */
@@ -640,9 +594,7 @@ nva_session_destroy(struct session *s)
     if (s->datapath_id) {
         hmap_remove(&s->nva->datapaths, &s->datapath_node);
     }
-    if (s->dirty) {
-        ovs_list_remove(&s->dirty_node);
-    }
+    nva_session_unschedule(s);
     nva_watch_gone(s);
     if (s->takeover_due) {
         ovs_list_remove(&s->takeover_node);
@@ -723,61 +675,4 @@ nva_sessions_set_probe(struct nva *nva)
             ofconn_set_probe(s->of_peer->ofconn, interval);
         }
     }
-}
-
-static long long int
-session_deadline(const struct session *s)
-{
-    long long int deadline = ofsync_deadline(s->nve->ofsync);
-
-    if (s->db_peer) {
-        deadline = MIN(deadline, hvdb_deadline(s->db_peer->hvdb));
-    }
-    return s->status_dirty ? MIN(deadline, s->write_at) : deadline;
-}
-
-/* Returns true if 's' needs another look at a later time. */
-static bool
-session_run(struct session *s, long long int now)
-{
-    if (s->db_peer) {
-        if (s->synced) {
-            nva_hypervisor_digest(s);
-        }
-        nva_uplinks_run(s);
-        hvdb_run(s->db_peer->hvdb, now);
-        nva_session_try_start(s);
-    }
-    ofsync_run(s->nve->ofsync, now);
-    if (s->status_dirty && now >= s->write_at) {
-        write_status(s);
-        s->status_dirty = false;
-    }
-    return session_deadline(s) != LLONG_MAX;
-}
-
-void
-nva_sessions_run(struct nva *nva, long long int now)
-{
-    struct session *s;
-
-    LIST_FOR_EACH_SAFE (s, dirty_node, &nva->dirty_sessions) {
-        if (!session_run(s, now)) {
-            ovs_list_remove(&s->dirty_node);
-            s->dirty = false;
-        }
-    }
-    destroy_peers(&nva->dead_peers);
-}
-
-long long int
-nva_sessions_deadline(const struct nva *nva)
-{
-    long long int deadline = LLONG_MAX;
-    struct session *s;
-
-    LIST_FOR_EACH (s, dirty_node, &nva->dirty_sessions) {
-        deadline = MIN(deadline, session_deadline(s));
-    }
-    return deadline;
 }

@@ -144,6 +144,7 @@ nva_create(const struct nva_config *config, struct nva **nvap)
     ovs_list_init(&nva->dead_peers);
     hmap_init(&nva->datapaths);
     ovs_list_init(&nva->dirty_sessions);
+    heap_init(&nva->waiting_sessions);
     ovs_list_init(&nva->active);
     ovs_list_init(&nva->behind);
     ovs_list_init(&nva->lates);
@@ -198,6 +199,7 @@ nva_destroy(struct nva *nva)
         topology_remove_nve(&nva->topology, nve);
     }
     hmap_destroy(&nva->datapaths);
+    heap_destroy(&nva->waiting_sessions);
     topology_uninit(&nva->topology);
     mcast_destroy(nva->mcast);
     neighbors_destroy(nva->neighbors);
