@@ -168,7 +168,7 @@ knows_kept(const struct port *port)
 /* Returns true if 'part' is prepared as far as it can be: a peer that is away
  * holds up nobody, the new NVE must be there. */
 bool
-move_part_is_ready__(struct move_part *part)
+move_part_is_ready__(struct move_part *part, long long int now)
 {
     const struct move *move = part->move;
 
@@ -179,8 +179,9 @@ move_part_is_ready__(struct move_part *part)
 
     /* What is changed at the NVE afterwards is not of this move; where many
      * moves are under way, there is always something to be confirmed. */
-    if (ofsync_is_confirmed(part->nve->ofsync)) {
+    if (!part->confirmed && ofsync_is_confirmed(part->nve->ofsync)) {
         part->confirmed = true;
+        part->confirmed_at = now;
     }
     if (part == move->new_part && !knows_kept(move->port)) {
         return false;

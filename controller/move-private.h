@@ -69,7 +69,7 @@ void move_part_set_committed__(struct move_part *part);
 bool move_is_connected__(const struct nve *nve);
 
 /* Returns true if the part is prepared as far as it can be. */
-bool move_part_is_ready__(struct move_part *part);
+bool move_part_is_ready__(struct move_part *part, long long int now);
 
 /* Makes the stage of what the part is going to commit; 'stage' also brings it
  * to the switch, 'commit' has the switch carry it out. */

@@ -27,9 +27,9 @@ COVERAGE_DEFINE(move_restaged);
 
 /* A switch confirms a change when its tables have it; cached flows follow
  * within a few ms.  One that drops packets for the VM may be cached at the new
- * NVE, if the VM was there a short time ago; or packets from the VM, if it is
- * not to be heard there before the COMMIT.  So if it was not the data path
- * that cut over, the others are told only after that. */
+ * NVE, if the VM was there a short time ago.  So if it was not the data path
+ * that cut over, the others are told only so long after the new NVE has
+ * confirmed that it is prepared. */
 #define SETTLE_MS 10
 
 /* How long packets may be under way to the old NVE when a peer has switched.
@@ -343,16 +343,6 @@ commit_rest(struct move *move, long long int now, long long int wall)
     check_switched(move, now, wall);
 }
 
-/* Returns when the new NVE, which has committed now, treats all packets to and
- * from the VM as its tables say: those to the VM do since the move was
- * prepared, and so do those from the VM if it was heard since then. */
-static long long int
-settled_at(const struct move *move, long long int now)
-{
-    return (move->arrival == PIPELINE_ARRIVAL_UNHEARD ? now + SETTLE_MS
-            : MAX(now, move->prepared_at + SETTLE_MS));
-}
-
 static void
 act(struct move *move, enum migration_action action, long long int now,
     long long int wall)
@@ -366,7 +356,9 @@ act(struct move *move, enum migration_action action, long long int now,
         break;
 
     case MIGRATION_DO_COMMIT_REST:
-        move->rest_at = move->heard ? now : settled_at(move, now);
+        move->rest_at = (move->heard ? now
+                         : MAX(now,
+                               move->new_part->confirmed_at + SETTLE_MS));
         if (now >= move->rest_at) {
             move->rest_at = LLONG_MAX;
             commit_rest(move, now, wall);
@@ -642,11 +634,10 @@ move_part_update(struct move_part *part, long long int now,
         && ofsync_stage_get_state(part->stage) == OFSYNC_STAGE_OFFLINE) {
         move_part_stage__(part, now);
     }
-    move_part_set_ready__(part, move_part_is_ready__(part));
+    move_part_set_ready__(part, move_part_is_ready__(part, now));
     if (move->n_ready == move->n_parts
         && move->migration.phase == MIGRATION_REQUESTED) {
         move->times[MOVE_PREPARED] = wall;
-        move->prepared_at = now;
         move_step__(move, MIGRATION_EV_READY, now, wall);
         move_reached__(move, FAULT_PREPARED);
         move->class->changed(move, move->aux);

@@ -115,7 +115,8 @@ struct move_part {
     struct ofsync_stage *stage;
     long long int staged_at;    /* For staging afresh before it expires. */
     bool outdated;              /* What it staged is not what it needs. */
-    bool confirmed;             /* Its NVE has what prepares it. */
+    bool confirmed;             /* Its NVE has what prepares it ... */
+    long long int confirmed_at; /* ... since then. */
     bool ready;                 /* Prepared, staged and reachable. */
     bool committed;
 };
@@ -144,7 +145,6 @@ struct move {
     bool restage;               /* A staged bundle is out of date. */
     long long int report_at;    /* When to tell again who is waited for. */
 
-    long long int prepared_at;  /* When all NVEs had confirmed. */
     long long int warm_at;      /* When to warm the ways to 'new_nve'. */
     bool heard;                 /* Cut over in the data path. */
     long long int commit_at;    /* After move_heard(), else LLONG_MAX. */
