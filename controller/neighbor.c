@@ -123,7 +123,7 @@ struct neighbors {
 
 /* A message that makes 'from' send to several NVEs. */
 struct batch {
-    const struct nve *from;
+    struct nve *from;
     struct ofpbuf ofpacts;
     size_t n;
 };
@@ -439,8 +439,9 @@ put_set_field(struct ofpbuf *ofpacts, enum mf_field_id id,
     ofpact_put_set_field(ofpacts, mf_from_id(id), value, NULL);
 }
 
-/* Appends to 'ofpacts' what makes 'from' send to 'to' in VNI 0.  Returns false
- * if it has no tunnel for that. */
+/* Appends to 'ofpacts' what makes 'from' send to 'to' in VNI 0.  The address
+ * of the other family is cleared, as it may be left over from another NVE.
+ * Returns false if it has no tunnel for that. */
 static bool
 put_tunnel_actions(struct ofpbuf *ofpacts, const struct nve *from,
                    const struct nve *to)
@@ -448,23 +449,22 @@ put_tunnel_actions(struct ofpbuf *ofpacts, const struct nve *from,
     ofp_port_t ofport = (to->encap == ENCAP_GENEVE ? from->geneve_ofport
                          : from->vxlan_ofport);
     int ip = topology_tunnel_address(from, to);
-    union mf_value value;
+    union mf_value ipv4, ipv6, vni;
 
     if (!ofport || ip < 0) {
         return false;
     }
-    memset(&value, 0, sizeof value);
+    memset(&ipv4, 0, sizeof ipv4);
+    memset(&ipv6, 0, sizeof ipv6);
+    memset(&vni, 0, sizeof vni);
     if (topology_is_ipv4(&to->ips[ip])) {
-        value.be32 = in6_addr_get_mapped_ipv4(&to->ips[ip]);
-        put_set_field(ofpacts, MFF_TUN_DST, &value);
+        ipv4.be32 = in6_addr_get_mapped_ipv4(&to->ips[ip]);
     } else {
-        /* Not by an address that is left over from another NVE. */
-        put_set_field(ofpacts, MFF_TUN_DST, &value);
-        value.ipv6 = to->ips[ip];
-        put_set_field(ofpacts, MFF_TUN_IPV6_DST, &value);
+        ipv6.ipv6 = to->ips[ip];
     }
-    memset(&value, 0, sizeof value);
-    put_set_field(ofpacts, MFF_TUN_ID, &value);
+    put_set_field(ofpacts, MFF_TUN_DST, &ipv4);
+    put_set_field(ofpacts, MFF_TUN_IPV6_DST, &ipv6);
+    put_set_field(ofpacts, MFF_TUN_ID, &vni);
     ofpact_put_OUTPUT(ofpacts)->port = ofport;
     return true;
 }
@@ -520,14 +520,21 @@ send_probe(struct neighbors *n, struct way *way, long long int now)
     }
 }
 
+static struct batch
+batch_start(const struct end *from)
+{
+    struct batch batch = { .from = from->nve };
+
+    ofpbuf_init(&batch.ofpacts, 0);
+    return batch;
+}
+
 static void
 batch_send(struct neighbors *n, struct batch *batch)
 {
     if (batch->n) {
-        struct nve *from = CONST_CAST(struct nve *, batch->from);
-
-        n->send(from, encode_frame(FLOW_REFRESH_ETH_TYPE, NULL, 0,
-                                   &batch->ofpacts), n->aux);
+        n->send(batch->from, encode_frame(FLOW_REFRESH_ETH_TYPE, NULL, 0,
+                                          &batch->ofpacts), n->aux);
         ofpbuf_clear(&batch->ofpacts);
         batch->n = 0;
     }
@@ -545,32 +552,36 @@ batch_add(struct neighbors *n, struct batch *batch, const struct nve *to)
     }
 }
 
+/* Sends what is left of 'batch' and frees it. */
+static void
+batch_finish(struct neighbors *n, struct batch *batch)
+{
+    batch_send(n, batch);
+    ofpbuf_uninit(&batch->ofpacts);
+}
+
 void
 neighbors_warm(struct neighbors *n, const struct nve *hub,
                const struct nve *const others[], size_t n_others)
 {
-    struct batch batch = { .from = hub };
     const struct end *end = find_end(n, hub);
 
-    if (!end || !end->up) {
-        return;
-    }
-    ofpbuf_init(&batch.ofpacts, 0);
-    for (size_t i = 0; i < n_others; i++) {
-        const struct end *other = find_end(n, others[i]);
+    if (end && end->up) {
+        struct batch out = batch_start(end);
 
-        if (other && other->up) {
-            struct batch back = { .from = others[i] };
+        for (size_t i = 0; i < n_others; i++) {
+            const struct end *other = find_end(n, others[i]);
 
-            batch_add(n, &batch, others[i]);
-            ofpbuf_init(&back.ofpacts, 0);
-            batch_add(n, &back, hub);
-            batch_send(n, &back);
-            ofpbuf_uninit(&back.ofpacts);
+            if (other && other->up) {
+                struct batch back = batch_start(other);
+
+                batch_add(n, &back, hub);
+                batch_finish(n, &back);
+                batch_add(n, &out, others[i]);
+            }
         }
+        batch_finish(n, &out);
     }
-    batch_send(n, &batch);
-    ofpbuf_uninit(&batch.ofpacts);
 }
 
 static void
@@ -624,12 +635,11 @@ probe_way(struct neighbors *n, struct way *way, long long int now)
 static size_t
 refresh_end(struct neighbors *n, struct end *end, long long int now)
 {
-    struct batch batch = { .from = end->nve };
+    struct batch batch = batch_start(end);
     struct way *proved[N_PROVED_MAX];
     size_t n_proved = 0, n_refreshed = 0;
     struct way *way;
 
-    ofpbuf_init(&batch.ofpacts, 0);
     LIST_FOR_EACH (way, from_node, &end->out) {
         if (!way->resolved || way->n_tries) {
             continue;           /* It is probed anyway. */
@@ -640,8 +650,7 @@ refresh_end(struct neighbors *n, struct end *end, long long int now)
         }
         n_refreshed++;
     }
-    batch_send(n, &batch);
-    ofpbuf_uninit(&batch.ofpacts);
+    batch_finish(n, &batch);
 
     end_dequeue(end);
     if (n_refreshed) {

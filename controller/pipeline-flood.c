@@ -130,14 +130,21 @@ static struct flow_list *
 flood_remote(struct flood *f, const struct nve *from,
              const struct nve *const remotes[], size_t n)
 {
+    bool after_ipv6 = false;
+
     for (size_t i = 0; i < n; i++) {
         int ip = topology_tunnel_address(from, remotes[i]);
 
         if (ip >= 0) {
+            bool ipv6 = !topology_is_ipv4(&remotes[i]->ips[ip]);
+
             flood_next(f);
             /* The other family must not be left over from the last one. */
-            ds_put_cstr(&f->actions, topology_is_ipv4(&remotes[i]->ips[ip])
-                                     ? "" : "set_field:0.0.0.0->tun_dst,");
+            ds_put_cstr(&f->actions,
+                        ipv6 ? "set_field:0.0.0.0->tun_dst,"
+                        : after_ipv6 ? "set_field:::->tun_ipv6_dst,"
+                        : "");
+            after_ipv6 = ipv6;
             pipeline_put_tunnel_to__(&f->actions, remotes[i], ip);
             ds_put_format(&f->actions, ",resubmit(,%d)", FLOW_TABLE_TUNNEL);
         }

@@ -224,7 +224,7 @@ static int
 test_pipeline(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
 {
     struct topology t;
-    struct nve *hv1, *hv2;
+    struct nve *hv1, *hv2, *v4only, *v6only;
     struct vn *vn;
     struct port *port;
     struct in6_addr ips[] = { test_ip("10.0.0.1"), test_ip("fd00::1") };
@@ -238,6 +238,10 @@ test_pipeline(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
     hv2->encap = ENCAP_VXLAN;
     hv2->ips[hv2->n_ips++] = test_ip("192.0.2.2");
     hv2->ips[hv2->n_ips++] = test_ip("2001:db8::2");
+    v4only = topology_add_nve(&t, "hv4", 0x14);
+    v4only->ips[v4only->n_ips++] = test_ip("192.0.2.4");
+    v6only = topology_add_nve(&t, "hv6", 0x16);
+    v6only->ips[v6only->n_ips++] = test_ip("2001:db8::6");
     vn = topology_add_vn(&t, "blue", 0x21);
     vn->vni = 5001;
     vn->responder_rate = 100;
@@ -255,6 +259,9 @@ test_pipeline(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
         vn, (ofp_port_t []) { u16_to_ofp(10), u16_to_ofp(11) }, 2));
     print_list("flood-remote", pipeline_flood_remote(
         vn, hv1, (const struct nve *const []) { hv2 }, 1));
+    print_list("flood-remote, both families", pipeline_flood_remote(
+        vn, hv2, (const struct nve *const []) { v4only, v6only, v4only },
+        3));
     print_list("group-local", pipeline_group_local(
         &v4, (ofp_port_t []) { u16_to_ofp(10), u16_to_ofp(11) }, 2));
     print_list("group-remote", pipeline_group_remote(
