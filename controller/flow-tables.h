@@ -201,8 +201,8 @@ enum flow_priority {
 #define FLOW_PROBE_MAC "01:80:c2:00:00:01"
 #define FLOW_PROBE_ETH_TYPE 0x88b5
 
-/* The type of what is only sent to be sent (local experimental EtherType 2):
- * there is no VNI 0, so its receiver drops it. */
+/* The type of what is only sent to be sent (local experimental EtherType 2).
+ * It has the address of a probe, and its receiver drops it. */
 #define FLOW_REFRESH_ETH_TYPE 0x88b6
 
 /* Returns FLOW_NVA_MAC. */

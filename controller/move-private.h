@@ -68,7 +68,8 @@ void move_part_set_committed__(struct move_part *part);
 /* Returns true if 'nve' is connected and has been compared. */
 bool move_is_connected__(const struct nve *nve);
 
-/* Returns true if the part is prepared as far as it can be. */
+/* Returns true if the part is prepared as far as it can be at 'now', in
+ * ms. */
 bool move_part_is_ready__(struct move_part *part, long long int now);
 
 /* Makes the stage of what the part is going to commit; 'stage' also brings it
@@ -77,9 +78,11 @@ void move_part_build__(struct move_part *part, long long int now);
 void move_part_stage__(struct move_part *part, long long int now);
 void move_part_commit__(struct move_part *part, long long int now);
 
+/* Prepares the ways through the underlay that the move brings about. */
+void move_warm__(struct move *move, long long int now);
+
 /* Free one part, or all. */
 void move_part_free__(struct move_part *part);
-void move_warm__(struct move *move, long long int now);
 void move_free_parts__(struct move *move);
 
 #endif /* move-private.h */

@@ -10,6 +10,10 @@
  *   busy A | idle A
  *   warm A B | blind A B
  *   run TIME         do what is due, with time passing up to TIME
+ *   mesh             all are up and have ways to each other; what they send is
+ *                    only counted from now on
+ *   turn TIME        one turn of the main loop at TIME, and how many frames it
+ *                    had sent to others
  *   lose | arrive    what becomes of probes from now on
  *   rubbish A        something else arrives at A
  *   state            deadline, number of pending ways, and what is resolved */
@@ -47,7 +51,9 @@ struct scene {
     struct nve *to;
     uint8_t payload[64];
     size_t size;
-    unsigned int n_sent;
+
+    bool mesh;
+    size_t n_sent;              /* Frames, one for each target. */
 };
 
 static struct nve *
@@ -113,12 +119,15 @@ on_send(struct nve *from, struct ofpbuf *msg, void *s_)
     ovs_assert(po.packet_len == 60);
     eth = po.packet;
     n = find_targets(s, &po, targets);
+    s->n_sent += n;
     if (eth->eth_type == htons(FLOW_REFRESH_ETH_TYPE)) {
-        printf("%lld: %s sends to", s->now, from->name);
-        for (size_t i = 0; i < n; i++) {
-            printf(" %s", targets[i]->name);
+        if (!s->mesh) {
+            printf("%lld: %s sends to", s->now, from->name);
+            for (size_t i = 0; i < n; i++) {
+                printf(" %s", targets[i]->name);
+            }
+            printf("\n");
         }
-        printf("\n");
         ofpbuf_uninit(&ofpacts);
         ofpbuf_delete(msg);
         return;
@@ -127,8 +136,9 @@ on_send(struct nve *from, struct ofpbuf *msg, void *s_)
     s->to = targets[0];
     s->size = po.packet_len - ETH_HEADER_LEN;
     memcpy(s->payload, (const uint8_t *) po.packet + ETH_HEADER_LEN, s->size);
-    s->n_sent++;
-    printf("%lld: %s probes %s\n", s->now, from->name, s->to->name);
+    if (!s->mesh) {
+        printf("%lld: %s probes %s\n", s->now, from->name, s->to->name);
+    }
     if (s->arrive) {
         neighbors_probe_received(s->neighbors, s->to, s->payload, s->size,
                                  s->now);
@@ -143,8 +153,10 @@ on_changed(struct nve *from, struct nve *to, void *s_)
     struct scene *s = s_;
     bool resolved = neighbors_is_resolved(s->neighbors, from, to);
 
-    printf("%lld: %s -> %s %s\n", s->now, from->name, to->name,
-           resolved ? "resolved" : "in doubt");
+    if (!s->mesh) {
+        printf("%lld: %s -> %s %s\n", s->now, from->name, to->name,
+               resolved ? "resolved" : "in doubt");
+    }
 }
 
 /* Lets time pass from deadline to deadline, up to 'until'. */
@@ -163,6 +175,27 @@ run(struct scene *s, long long int until)
         s->now = deadline;
     }
     s->now = until;
+}
+
+static void
+make_mesh(struct scene *s)
+{
+    s->mesh = true;
+    for (int i = 0; i < N; i++) {
+        neighbors_nve_changed(s->neighbors, s->nves[i]);
+        for (int j = 0; j < i; j++) {
+            neighbors_link(s->neighbors, s->nves[i], s->nves[j]);
+        }
+    }
+}
+
+static void
+turn(struct scene *s, long long int now)
+{
+    s->now = now;
+    s->n_sent = 0;
+    neighbors_run(s->neighbors, now);
+    printf("%"PRIuSIZE" sent\n", s->n_sent);
 }
 
 static void
@@ -215,6 +248,10 @@ do_line(struct scene *s, const char *line)
                                   s->now);
     } else if (!strcmp(command, "run")) {
         run(s, atoll(a));
+    } else if (!strcmp(command, "mesh")) {
+        make_mesh(s);
+    } else if (!strcmp(command, "turn")) {
+        turn(s, atoll(a));
     } else if (!strcmp(command, "lose")) {
         s->arrive = false;
     } else if (!strcmp(command, "arrive")) {
