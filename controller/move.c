@@ -46,7 +46,9 @@ COVERAGE_DEFINE(move_restaged);
  * which would delay those that it is just changing. */
 #define COMMIT_DELAY_MS 3
 
-/* How often the owner is told for which NVEs a move waits. */
+/* After how long in a phase, and how often then, the owner is told for which
+ * NVEs a move waits.  Most end before: to write the names of thousands of NVEs
+ * would delay them. */
 #define REPORT_INTERVAL_MS 500
 
 /* A staged bundle is staged afresh before the switch's bundle-idle-timeout
@@ -70,7 +72,18 @@ void
 move_step__(struct move *move, enum migration_event event, long long int now,
             long long int wall)
 {
-    act(move, migration_step(&move->migration, event, now), now, wall);
+    enum migration_action action = migration_step(&move->migration, event,
+                                                  now);
+
+    move->report_at = MAX(move->report_at,
+                          move->migration.since + REPORT_INTERVAL_MS);
+    act(move, action, now, wall);
+}
+
+bool
+move_takes_long(const struct move *move, long long int now)
+{
+    return now >= move->migration.since + REPORT_INTERVAL_MS;
 }
 
 /* Life. */

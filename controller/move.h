@@ -267,6 +267,10 @@ void move_delivered(struct move *, const struct nve *, uint64_t n_packets,
 void move_part_update(struct move_part *, long long int now,
                       long long int wall);
 
+/* Returns true if the move has been in its phase for so long at 'now', in ms,
+ * that somebody may want to know for whom it waits. */
+bool move_takes_long(const struct move *, long long int now);
+
 /* Adds the names of the NVEs for which the move waits to 'names'. */
 void move_get_waiting(const struct move *, struct sset *names);
 

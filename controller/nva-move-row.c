@@ -9,6 +9,7 @@
 
 #include <string.h>
 
+#include "clock.h"
 #include "util.h"
 
 static void
@@ -75,7 +76,8 @@ write_move(struct mig *mig, struct db_migration_status *status)
                         move->at_new.n_packets);
     }
     smap_add_format(&status->counters, "peers", "%"PRIuSIZE, move->n_peers);
-    if (!migration_is_over(&move->migration)) {
+    if (!migration_is_over(&move->migration)
+        && move_takes_long(move, clock_msec())) {
         move_get_waiting(move, &status->waiting_for);
     }
     status->lazy = is_passing(mig, status->phase);
