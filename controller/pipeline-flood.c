@@ -12,7 +12,8 @@
 #include "packets.h"
 #include "util.h"
 
-/* How many outputs a flow of a flood list has at most. */
+/* How many outputs a flow of a flood list has, at most if they are ports here,
+ * and if they are NVEs at most on average. */
 #define FLOOD_CHUNK 32
 
 /* The meter through which go packets to the controller that are about
@@ -28,18 +29,22 @@
 /* Lists of copies. */
 
 /* A flood list in parts.  A part is one flow of 'table', found by its number
- * in a register: a list for thousands of NVEs does not fit into a flow, and a
- * change of it rewrites one part only.  The list of a multicast group is found
- * before that of its VN. */
+ * in a register: a list for thousands of NVEs does not fit into a flow.  The
+ * list of a multicast group is found before that of its VN. */
 struct flood {
     struct flow_list *fl;
     enum flow_table table;
     uint64_t cookie;
     const struct vn *vn;
     const struct in6_addr *group; /* Null for everything. */
-    struct ds actions;          /* Of the part that is being filled. */
-    int chunk;                  /* Its number. */
-    int n;                      /* How many outputs it has. */
+    struct chunk *chunks;
+    size_t n_chunks;
+    bool empty;                 /* No output at all. */
+};
+
+struct chunk {
+    struct ds actions;
+    bool ipv6;                  /* The last output was to an IPv6 address. */
 };
 
 /* Appends the match of frames to 'group'.  What reaches a group by its IP
@@ -66,87 +71,124 @@ put_group_match(struct ds *m, const struct in6_addr *group)
                   ETH_ADDR_ARGS(mac));
 }
 
+/* Starts a list of 'n_chunks' parts. */
 static void
-flood_end_chunk(struct flood *f, bool more)
+flood_start(struct flood *f, size_t n_chunks)
 {
+    f->fl = flow_list_create();
+    f->n_chunks = n_chunks;
+    f->chunks = xcalloc(n_chunks, sizeof *f->chunks);
+    f->empty = true;
+    for (size_t i = 0; i < n_chunks; i++) {
+        ds_init(&f->chunks[i].actions);
+    }
+}
+
+/* Returns part 'i', ready for the actions of one more output. */
+static struct chunk *
+flood_next(struct flood *f, size_t i)
+{
+    struct chunk *chunk = &f->chunks[i];
+
+    f->empty = false;
+    if (chunk->actions.length) {
+        ds_put_char(&chunk->actions, ',');
+    }
+    return chunk;
+}
+
+/* Adds the flow of part 'i'.  That of the first calls the others, which do not
+ * call each other: Open vSwitch follows 64 calls within calls. */
+static void
+flood_put_chunk(struct flood *f, size_t i)
+{
+    struct ds *actions = &f->chunks[i].actions;
     struct ds m = DS_EMPTY_INITIALIZER;
 
-    if (more) {
-        ds_put_format(&f->actions,
-                      ",set_field:%d->"REG_CHUNK",resubmit(,%d)",
-                      f->chunk + 1, f->table);
+    for (size_t j = 1; !i && j < f->n_chunks; j++) {
+        ds_put_format(actions,
+                      "%sset_field:%"PRIuSIZE"->"REG_CHUNK",resubmit(,%d)",
+                      actions->length ? "," : "", j, f->table);
     }
-    fmt(&m, "metadata=%"PRIu32","REG_CHUNK"=%d", f->vn->vni, f->chunk);
+    if (!actions->length) {
+        ds_put_cstr(actions, "drop");
+    }
+    fmt(&m, "metadata=%"PRIu32","REG_CHUNK"=%"PRIuSIZE, f->vn->vni, i);
     if (f->group) {
         put_group_match(&m, f->group);
     }
     flow_list_add(f->fl, f->table,
                   f->group ? FLOW_PRIO_OVERRIDE : FLOW_PRIO_NORMAL, f->cookie,
-                  ds_cstr(&m), "%s", ds_cstr(&f->actions));
-    ds_clear(&f->actions);
-    f->chunk++;
-    f->n = 0;
+                  ds_cstr(&m), "%s", ds_cstr(actions));
     ds_destroy(&m);
-}
-
-/* Makes room for one more output in 'f->actions'. */
-static void
-flood_next(struct flood *f)
-{
-    if (f->n == FLOOD_CHUNK) {
-        flood_end_chunk(f, true);
-    }
-    if (f->n++) {
-        ds_put_char(&f->actions, ',');
-    }
 }
 
 static struct flow_list *
 flood_finish(struct flood *f)
 {
-    if (f->group && !f->n && !f->chunk) {
-        ds_put_cstr(&f->actions, "drop");
-        f->n = 1;
+    bool any = !f->empty || f->group;
+
+    for (size_t i = 0; i < f->n_chunks; i++) {
+        if (any) {
+            flood_put_chunk(f, i);
+        }
+        ds_destroy(&f->chunks[i].actions);
     }
-    if (f->n) {
-        flood_end_chunk(f, false);
-    }
-    ds_destroy(&f->actions);
+    free(f->chunks);
     return flow_list_finish(f->fl);
 }
 
 static struct flow_list *
 flood_local(struct flood *f, const ofp_port_t ports[], size_t n)
 {
+    flood_start(f, MAX(1, DIV_ROUND_UP(n, FLOOD_CHUNK)));
     for (size_t i = 0; i < n; i++) {
-        flood_next(f);
-        ds_put_format(&f->actions, "set_field:%"PRIu32"->"REG_PORT
+        struct chunk *chunk = flood_next(f, i / FLOOD_CHUNK);
+
+        ds_put_format(&chunk->actions, "set_field:%"PRIu32"->"REG_PORT
                       ",resubmit(,%d)", ports[i], FLOW_TABLE_FLOOD_PORT);
     }
     return flood_finish(f);
 }
 
+/* Of thousands of NVEs one joins or leaves with a move.  That must rewrite one
+ * part, not all that come after it: which part an NVE is in depends on itself
+ * alone, and on the number of parts. */
 static struct flow_list *
 flood_remote(struct flood *f, const struct nve *from,
              const struct nve *const remotes[], size_t n)
 {
-    bool after_ipv6 = false;
+    bool any_ipv6 = false;
+    size_t n_chunks = 1;
 
+    while (n > n_chunks * FLOOD_CHUNK) {
+        n_chunks *= 2;
+    }
+    flood_start(f, n_chunks);
+    for (size_t i = 0; i < n; i++) {
+        int ip = topology_tunnel_address(from, remotes[i]);
+
+        any_ipv6 |= ip >= 0 && !topology_is_ipv4(&remotes[i]->ips[ip]);
+    }
+    for (size_t i = 1; i < n_chunks; i++) {
+        f->chunks[i].ipv6 = any_ipv6; /* It may be, of the part before. */
+    }
     for (size_t i = 0; i < n; i++) {
         int ip = topology_tunnel_address(from, remotes[i]);
 
         if (ip >= 0) {
+            struct chunk *chunk = flood_next(f, remotes[i]->id % n_chunks);
             bool ipv6 = !topology_is_ipv4(&remotes[i]->ips[ip]);
 
-            flood_next(f);
             /* The other family must not be left over from the last one. */
-            ds_put_cstr(&f->actions,
+            ds_put_cstr(&chunk->actions,
                         ipv6 ? "set_field:0.0.0.0->tun_dst,"
-                        : after_ipv6 ? "set_field:::->tun_ipv6_dst,"
+                        : chunk->ipv6 ? "set_field:::->tun_ipv6_dst,"
                         : "");
-            after_ipv6 = ipv6;
-            pipeline_put_tunnel_to__(&f->actions, remotes[i], ip);
-            ds_put_format(&f->actions, ",resubmit(,%d)", FLOW_TABLE_TUNNEL);
+            chunk->ipv6 = ipv6;
+            pipeline_put_tunnel_to__(&chunk->actions, remotes[i], ip);
+            ds_put_format(&chunk->actions, ",resubmit(,%d)",
+                          FLOW_TABLE_TUNNEL);
         }
     }
     return flood_finish(f);
@@ -156,11 +198,9 @@ struct flow_list *
 pipeline_flood_local(const struct vn *vn, const ofp_port_t ports[], size_t n)
 {
     struct flood f = {
-        .fl = flow_list_create(),
         .table = FLOW_TABLE_FLOOD_LOCAL,
         .cookie = cookie_make(COOKIE_FLOOD_LOCAL, vn->id),
         .vn = vn,
-        .actions = DS_EMPTY_INITIALIZER,
     };
 
     return flood_local(&f, ports, n);
@@ -171,11 +211,9 @@ pipeline_flood_remote(const struct vn *vn, const struct nve *from,
                       const struct nve *const remotes[], size_t n)
 {
     struct flood f = {
-        .fl = flow_list_create(),
         .table = FLOW_TABLE_FLOOD_REMOTE,
         .cookie = cookie_make(COOKIE_FLOOD_REMOTE, vn->id),
         .vn = vn,
-        .actions = DS_EMPTY_INITIALIZER,
     };
 
     return flood_remote(&f, from, remotes, n);
@@ -186,12 +224,10 @@ pipeline_group_local(const struct mcast_group *group,
                      const ofp_port_t ports[], size_t n)
 {
     struct flood f = {
-        .fl = flow_list_create(),
         .table = FLOW_TABLE_FLOOD_LOCAL,
         .cookie = cookie_make(COOKIE_GROUP_LOCAL, group->id),
         .vn = group->vn,
         .group = &group->ip,
-        .actions = DS_EMPTY_INITIALIZER,
     };
 
     return flood_local(&f, ports, n);
@@ -202,12 +238,10 @@ pipeline_group_remote(const struct mcast_group *group, const struct nve *from,
                       const struct nve *const remotes[], size_t n)
 {
     struct flood f = {
-        .fl = flow_list_create(),
         .table = FLOW_TABLE_FLOOD_REMOTE,
         .cookie = cookie_make(COOKIE_GROUP_REMOTE, group->id),
         .vn = group->vn,
         .group = &group->ip,
-        .actions = DS_EMPTY_INITIALIZER,
     };
 
     return flood_remote(&f, from, remotes, n);

@@ -220,11 +220,26 @@ print_gateways(struct topology *t, struct vn *vn, struct port *port)
 }
 
 /* Prints all flows of a small scene. */
+/* Prints the copies that 'from', which has addresses of both families, sends
+ * to NVEs with one of either. */
+static void
+print_families(struct topology *t, const struct vn *vn,
+               const struct nve *from)
+{
+    struct nve *hv4 = topology_add_nve(t, "hv4", 0x14);
+    struct nve *hv6 = topology_add_nve(t, "hv6", 0x16);
+
+    hv4->ips[hv4->n_ips++] = test_ip("192.0.2.4");
+    hv6->ips[hv6->n_ips++] = test_ip("2001:db8::6");
+    print_list("flood-remote, both families", pipeline_flood_remote(
+        vn, from, (const struct nve *const []) { hv4, hv6, hv4 }, 3));
+}
+
 static int
 test_pipeline(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
 {
     struct topology t;
-    struct nve *hv1, *hv2, *v4only, *v6only;
+    struct nve *hv1, *hv2;
     struct vn *vn;
     struct port *port;
     struct in6_addr ips[] = { test_ip("10.0.0.1"), test_ip("fd00::1") };
@@ -238,10 +253,6 @@ test_pipeline(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
     hv2->encap = ENCAP_VXLAN;
     hv2->ips[hv2->n_ips++] = test_ip("192.0.2.2");
     hv2->ips[hv2->n_ips++] = test_ip("2001:db8::2");
-    v4only = topology_add_nve(&t, "hv4", 0x14);
-    v4only->ips[v4only->n_ips++] = test_ip("192.0.2.4");
-    v6only = topology_add_nve(&t, "hv6", 0x16);
-    v6only->ips[v6only->n_ips++] = test_ip("2001:db8::6");
     vn = topology_add_vn(&t, "blue", 0x21);
     vn->vni = 5001;
     vn->responder_rate = 100;
@@ -259,9 +270,7 @@ test_pipeline(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
         vn, (ofp_port_t []) { u16_to_ofp(10), u16_to_ofp(11) }, 2));
     print_list("flood-remote", pipeline_flood_remote(
         vn, hv1, (const struct nve *const []) { hv2 }, 1));
-    print_list("flood-remote, both families", pipeline_flood_remote(
-        vn, hv2, (const struct nve *const []) { v4only, v6only, v4only },
-        3));
+    print_families(&t, vn, hv2);
     print_list("group-local", pipeline_group_local(
         &v4, (ofp_port_t []) { u16_to_ofp(10), u16_to_ofp(11) }, 2));
     print_list("group-remote", pipeline_group_remote(
@@ -328,6 +337,56 @@ test_pipeline(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
     return EXIT_SUCCESS;
 }
 
+static void
+count_change(const struct flow_entry *fe OVS_UNUSED, bool add OVS_UNUSED,
+             void *n_)
+{
+    size_t *n = n_;
+
+    ++*n;
+}
+
+/* Prints how many flows the copies to argv[0] NVEs take, every third of which
+ * has an IPv6 address, and how many of them change when one leaves. */
+static int
+test_flood(int argc OVS_UNUSED, char *argv[])
+{
+    size_t n = atoi(argv[0]), n_changes = 0;
+    const struct nve **nves = xmalloc(n * sizeof *nves);
+    struct flow_list *before, *after;
+    struct topology t;
+    struct nve *from;
+    struct vn *vn;
+
+    topology_init(&t);
+    from = topology_add_nve(&t, "from", 1);
+    from->ips[from->n_ips++] = test_ip("192.0.2.1");
+    from->ips[from->n_ips++] = test_ip("2001:db8::1");
+    for (size_t i = 0; i < n; i++) {
+        char *name = xasprintf("hv%"PRIuSIZE, i);
+        char *ip = xasprintf(i % 3 ? "10.0.%"PRIuSIZE".%"PRIuSIZE
+                             : "2001:db8::%"PRIuSIZE":%"PRIuSIZE,
+                             i / 256, i % 256);
+        struct nve *nve = topology_add_nve(&t, name, 2 + i);
+
+        nve->ips[nve->n_ips++] = test_ip(ip);
+        nves[i] = nve;
+        free(name);
+        free(ip);
+    }
+    vn = topology_add_vn(&t, "blue", 1);
+    before = pipeline_flood_remote(vn, from, nves, n);
+    memmove(&nves[n / 2], &nves[n / 2 + 1], (n - n / 2 - 1) * sizeof *nves);
+    after = pipeline_flood_remote(vn, from, nves, n - 1);
+    flow_list_diff(before, after, count_change, &n_changes);
+    printf("%"PRIu32" flows, %"PRIuSIZE" changed\n", before->n, n_changes);
+    flow_list_unref(before);
+    flow_list_unref(after);
+    topology_uninit(&t);
+    free(nves);
+    return EXIT_SUCCESS;
+}
+
 /* Prints the address in the underlay of SIR address argv[0] at locator
  * argv[1], and the sums of both, which must be the same. */
 static int
@@ -367,6 +426,7 @@ static const struct {
     int (*run)(int argc, char *argv[]);
 } commands[] = {
     { "pipeline", test_pipeline },
+    { "flood", test_flood },
     { "flow-tables", test_flow_tables },
     { "flow-tables-check", test_flow_tables_check },
     { "icmp-error", test_icmp_error },
