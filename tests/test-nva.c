@@ -347,9 +347,10 @@ count_change(const struct flow_entry *fe OVS_UNUSED, bool add OVS_UNUSED,
 }
 
 /* Prints how many flows the copies to argv[0] NVEs take, every third of which
- * has an IPv6 address, and how many of them change when one leaves. */
+ * has an IPv6 address, and how many of them change when one leaves; with a
+ * second argument the flows. */
 static int
-test_flood(int argc OVS_UNUSED, char *argv[])
+test_flood(int argc, char *argv[])
 {
     size_t n = atoi(argv[0]), n_changes = 0;
     const struct nve **nves = xmalloc(n * sizeof *nves);
@@ -379,7 +380,12 @@ test_flood(int argc OVS_UNUSED, char *argv[])
     memmove(&nves[n / 2], &nves[n / 2 + 1], (n - n / 2 - 1) * sizeof *nves);
     after = pipeline_flood_remote(vn, from, nves, n - 1);
     flow_list_diff(before, after, count_change, &n_changes);
-    printf("%"PRIu32" flows, %"PRIuSIZE" changed\n", before->n, n_changes);
+    if (argc > 1) {
+        print_list("flood-remote", before);
+    } else {
+        printf("%"PRIu32" flows, %"PRIuSIZE" changed\n", before->n,
+               n_changes);
+    }
     flow_list_unref(before);
     flow_list_unref(after);
     topology_uninit(&t);
