@@ -381,7 +381,7 @@ test_flood(int argc, char *argv[])
     after = pipeline_flood_remote(vn, from, nves, n - 1);
     flow_list_diff(before, after, count_change, &n_changes);
     if (argc > 1) {
-        print_list("flood-remote", before);
+        print_list("flood-remote", flow_list_ref(before));
     } else {
         printf("%"PRIu32" flows, %"PRIuSIZE" changed\n", before->n,
                n_changes);
