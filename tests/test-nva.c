@@ -219,7 +219,6 @@ print_gateways(struct topology *t, struct vn *vn, struct port *port)
     gateway_free(red_gw);
 }
 
-/* Prints all flows of a small scene. */
 /* Prints the copies that 'from', which has addresses of both families, sends
  * to NVEs with one of either. */
 static void
@@ -235,6 +234,7 @@ print_families(struct topology *t, const struct vn *vn,
         vn, from, (const struct nve *const []) { hv4, hv6, hv4 }, 3));
 }
 
+/* Prints all flows of a small scene. */
 static int
 test_pipeline(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
 {
