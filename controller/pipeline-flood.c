@@ -44,7 +44,8 @@ struct flood {
 
 struct chunk {
     struct ds actions;
-    bool ipv6;                  /* The last output was to an IPv6 address. */
+    bool ipv6;                  /* The output before may have been to an IPv6
+                                 * address. */
 };
 
 /* Appends the match of frames to 'group'.  What reaches a group by its IP
@@ -105,10 +106,12 @@ flood_put_chunk(struct flood *f, size_t i)
     struct ds *actions = &f->chunks[i].actions;
     struct ds m = DS_EMPTY_INITIALIZER;
 
-    for (size_t j = 1; !i && j < f->n_chunks; j++) {
-        ds_put_format(actions,
-                      "%sset_field:%"PRIuSIZE"->"REG_CHUNK",resubmit(,%d)",
-                      actions->length ? "," : "", j, f->table);
+    if (!i) {
+        for (size_t j = 1; j < f->n_chunks; j++) {
+            ds_put_format(actions,
+                          "%sset_field:%"PRIuSIZE"->"REG_CHUNK",resubmit(,%d)",
+                          actions->length ? "," : "", j, f->table);
+        }
     }
     if (!actions->length) {
         ds_put_cstr(actions, "drop");
@@ -158,20 +161,19 @@ static struct flow_list *
 flood_remote(struct flood *f, const struct nve *from,
              const struct nve *const remotes[], size_t n)
 {
-    bool any_ipv6 = false;
+    bool ipv6_before = false;
     size_t n_chunks = 1;
 
     while (n > n_chunks * FLOOD_CHUNK) {
         n_chunks *= 2;
     }
     flood_start(f, n_chunks);
-    for (size_t i = 0; i < n; i++) {
-        int ip = topology_tunnel_address(from, remotes[i]);
-
-        any_ipv6 |= ip >= 0 && !topology_is_ipv4(&remotes[i]->ips[ip]);
+    /* No part may depend on what is in the one before. */
+    for (size_t i = 0; i < from->n_ips; i++) {
+        ipv6_before |= !topology_is_ipv4(&from->ips[i]);
     }
     for (size_t i = 1; i < n_chunks; i++) {
-        f->chunks[i].ipv6 = any_ipv6; /* It may be, of the part before. */
+        f->chunks[i].ipv6 = ipv6_before;
     }
     for (size_t i = 0; i < n; i++) {
         int ip = topology_tunnel_address(from, remotes[i]);
