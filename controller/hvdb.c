@@ -41,6 +41,9 @@ static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 20);
 /* The value of <json-value> that identifies our monitor. */
 #define MONITOR_ID "nva"
 
+/* Open vSwitch's default of "max-idle" in other_config. */
+#define DEFAULT_MAX_IDLE_MS 10000
+
 enum hvdb_state {
     HVDB_DOWN,                  /* No connection. */
     HVDB_MONITORING,            /* Waits for the first snapshot. */
@@ -685,6 +688,17 @@ const char *
 hvdb_get_external_id(const struct hvdb *hvdb, const char *key)
 {
     return smap_get(&hvdb->view.external_ids, key);
+}
+
+int
+hvdb_get_max_idle(const struct hvdb *hvdb)
+{
+    const struct ovsdb_row *ovs = hvdb_view_find_ovs(&hvdb->view);
+    const char *s = (ovs ? ovsdb_row_map_find(ovs, HVDB_OVS_OTHER_CONFIG,
+                                              "max-idle") : NULL);
+    int ms;
+
+    return s && str_to_int(s, 10, &ms) ? ms : DEFAULT_MAX_IDLE_MS;
 }
 
 const char *

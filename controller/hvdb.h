@@ -161,6 +161,10 @@ bool hvdb_is_settled(const struct hvdb *);
  * "system-id" is the name of the hypervisor. */
 const char *hvdb_get_external_id(const struct hvdb *, const char *key);
 
+/* Returns for how long Open vSwitch keeps a cached flow that no packet uses,
+ * in ms: "max-idle" in other_config of the Open_vSwitch row. */
+int hvdb_get_max_idle(const struct hvdb *);
+
 const char *hvdb_get_ovs_version(const struct hvdb *);
 
 /* Returns the datapath id of the wanted bridge, 0 while it is unknown. */

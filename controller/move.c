@@ -21,14 +21,15 @@
 
 VLOG_DEFINE_THIS_MODULE(move);
 
+COVERAGE_DEFINE(move_cached);
 COVERAGE_DEFINE(move_done);
 COVERAGE_DEFINE(move_failed);
 COVERAGE_DEFINE(move_restaged);
 
 /* A switch confirms a change when its tables have it; cached flows follow
  * within a few ms.  One that drops packets for the VM may be cached at the new
- * NVE, if the VM was there a short time ago.  So if it was not the data path
- * that cut over, the others are told only so long after the new NVE has
+ * NVE, if the VM was there a short time ago.  Then, if it was not the data
+ * path that cut over, the others are told only so long after the new NVE has
  * confirmed that it is prepared. */
 #define SETTLE_MS 10
 
@@ -143,6 +144,7 @@ move_create(const struct move_class *class, void *aux, struct topology *t,
     move->id = config->id;
     move->trigger = config->trigger;
     move->patient = config->patient;
+    move->cached = config->cached;
     move->hold = config->hold;
     move->drain_max_ms = config->drain_max_ms;
     move->port = config->port;
@@ -369,9 +371,12 @@ act(struct move *move, enum migration_action action, long long int now,
         break;
 
     case MIGRATION_DO_COMMIT_REST:
-        move->rest_at = (move->heard ? now
-                         : MAX(now,
-                               move->new_part->confirmed_at + SETTLE_MS));
+        move->rest_at = now;
+        if (!move->heard && move->cached) {
+            COVERAGE_INC(move_cached);
+            move->rest_at = MAX(now,
+                                move->new_part->confirmed_at + SETTLE_MS);
+        }
         if (now >= move->rest_at) {
             move->rest_at = LLONG_MAX;
             commit_rest(move, now, wall);

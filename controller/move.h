@@ -131,6 +131,7 @@ struct move {
     uint64_t id;                /* Of the row, see cookie.h. */
     enum move_trigger trigger;
     bool patient;               /* The preparation may take for ever. */
+    bool cached;                /* See 'struct move_config'. */
     enum pipeline_arrival arrival; /* What the new NVE does for it now. */
     struct port *port;
     struct nve *old_nve, *new_nve;
@@ -185,6 +186,8 @@ struct move_config {
     struct nve *new_nve;
     enum move_trigger trigger;
     bool patient;
+    bool cached;                /* The new NVE may have cached flows that drop
+                                 * packets for the port. */
     long long int drain_max_ms; /* How long NVEs that are away hold up the end
                                  * of the redirect. */
     bool is_cut;                /* The commit point is known to have been

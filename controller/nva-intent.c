@@ -370,6 +370,7 @@ nva_rebind(struct nva *nva, struct port *port)
     }
     if (nve != port->place.nve) {
         port->closed = false;
+        port->moved_at = clock_msec();
         wiring_place_port(&nva->topology, port, nve);
         nva_write_port(nva, port);
         nva_mig_try(nva, port->name);
@@ -441,6 +442,7 @@ update_port(struct nva *nva, struct port *port, const struct db_port *row,
         topology_set_ips(port, ips, row->n_ips);
         nva_routes_changed(nva);
         port->mac = mac;
+        port->moved_at = clock_msec();
         port->security = row->port_security;
         wiring_port_changed(&nva->topology, port);
         nva_late_port_changed(nva, port);
@@ -508,6 +510,7 @@ on_port(const struct db_port *row, void *nva_)
     }
     port = topology_add_port(&nva->topology, row->name, id, vn);
     port->uuid = row->uuid;
+    port->moved_at = clock_msec();
     port->n_spoofed = row->n_spoofed;
     port->mac = mac;
     topology_set_ips(port, ips, row->n_ips);

@@ -18,6 +18,9 @@ VLOG_DEFINE_THIS_MODULE(nva_move);
 /* How long a requested migration waits for what it needs. */
 #define START_TIMEOUT_MS 30000
 
+/* How long after a cached flow's time is up a busy switch may look at it. */
+#define IDLE_SLACK_MS 5000
+
 static const struct move_class move_class;
 
 static bool
@@ -201,6 +204,21 @@ trigger_of(const struct mig *mig)
             : mig->immediate ? MOVE_ON_READY : MOVE_ON_ANNOUNCE);
 }
 
+/* Returns true if the switch of 'nve' may have cached flows that drop packets
+ * for 'port', which is not there.  They are made by packets for it, and nobody
+ * sends it any there unless it left it a short time ago, or is an NVE that has
+ * been away meanwhile.  Also before a controller that has just been started
+ * knows either. */
+static bool
+may_be_cached(const struct port *port, const struct nve *nve)
+{
+    const struct session *s = nve->session;
+    long long int since = MAX(port->moved_at, s->nva->synced_at);
+    int max_idle = s->db_peer ? hvdb_get_max_idle(s->db_peer->hvdb) : 0;
+
+    return clock_msec() < since + max_idle + IDLE_SLACK_MS;
+}
+
 static void
 start_move(struct mig *mig, struct port *port, struct nve *nve, bool is_cut)
 {
@@ -211,6 +229,7 @@ start_move(struct mig *mig, struct port *port, struct nve *nve, bool is_cut)
         .new_nve = nve,
         .trigger = trigger_of(mig),
         .patient = mig->kind != MIG_HOT,
+        .cached = may_be_cached(port, nve),
         .drain_max_ms = mig->nva->drain_max_ms,
         .is_cut = is_cut,
         .hold = mig->was_held,
@@ -674,6 +693,7 @@ mig_run(struct mig *mig, long long int now)
             mig->move = NULL;
             port = topology_find_port(&nva->topology, mig->port);
             if (port) {
+                port->moved_at = now;
                 if (phase == MIGRATION_DONE) {
                     leave(mig, port, ended);
                 }

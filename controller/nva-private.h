@@ -201,6 +201,7 @@ struct nva {
     int64_t owed_cfg;           /* being confirmed, */
     int64_t nve_cfg;            /* and confirmed. */
     struct ovs_list behind;     /* Sessions that have not confirmed. */
+    long long int synced_at;    /* When one last has that had been away. */
     size_t n_owing;
     long long int owing_since;
 };

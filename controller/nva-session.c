@@ -407,6 +407,7 @@ os_confirmation(struct ofsync *os, void *s_)
     }
     if (ofsync_is_confirmed(os) && !s->probing) {
         s->probing = true;
+        s->nva->synced_at = clock_msec();
         neighbors_nve_changed(s->nva->neighbors, s->nve);
         nva_mcast_query_nve(s->nva, s->nve);
     }
