@@ -68,6 +68,8 @@ controller_libnva_a_SOURCES = \
 	controller/move-wait.c \
 	controller/move.c \
 	controller/move.h \
+	controller/neighbor-frame.c \
+	controller/neighbor-frame.h \
 	controller/neighbor.c \
 	controller/neighbor.h \
 	controller/nva-ctl.c \

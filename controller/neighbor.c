@@ -8,27 +8,17 @@
 #include <limits.h>
 #include <stdlib.h>
 
-#include "byte-order.h"
 #include "coverage.h"
-#include "flow-tables.h"
 #include "hash.h"
-#include "openflow/openflow.h"
+#include "neighbor-frame.h"
 #include "openvswitch/hmap.h"
 #include "openvswitch/list.h"
-#include "openvswitch/meta-flow.h"
-#include "openvswitch/ofp-actions.h"
 #include "openvswitch/ofpbuf.h"
-#include "openvswitch/vlog.h"
-#include "packet-out.h"
-#include "packets.h"
 #include "topology.h"
 #include "util.h"
 
-VLOG_DEFINE_THIS_MODULE(neighbor);
-
 COVERAGE_DEFINE(neighbor_probe_sent);
 COVERAGE_DEFINE(neighbor_probe_received);
-COVERAGE_DEFINE(neighbor_refreshed);
 
 /* How long to wait for a probe to arrive before the next one. */
 #define RETRY_MS 100
@@ -60,20 +50,8 @@ COVERAGE_DEFINE(neighbor_refreshed);
 /* After how many ways the others wait for the next turn of the main loop. */
 #define N_REFRESHED_MAX 1000
 
-/* To how many NVEs one message sends: what Open vSwitch makes of it must fit
- * into 64 KiB, and a tunnel header takes half a KiB. */
-#define N_TARGETS_MAX 32
-
 /* After how many unanswered probes a proved way is in doubt. */
 #define N_DOUBTS 5
-
-static const char magic[4] = { 'N', 'V', 'A', '1' };
-
-struct probe {
-    char magic[4];
-    ovs_be32 pad;
-    ovs_be64 from, to;          /* 'id's of NVEs. */
-};
 
 /* An NVE that has ways. */
 struct end {
@@ -81,26 +59,43 @@ struct end {
     struct nve *nve;
     bool up;
     bool busy;                  /* See neighbors_set_busy(). */
-    struct ovs_list out;        /* "struct way"s by 'from_node'. */
-    struct ovs_list in;         /* "struct way"s by 'to_node'. */
+    struct ovs_list ways;       /* Contains "struct way"s that start there:
+                                 * first fresh ones, then those that have
+                                 * not been proved for the longest time. */
+    size_t n_fresh;             /* Ways not probed yet, with both ends up. */
+    struct ovs_list fresh_node; /* In 'fresh', if there are any. */
     struct ovs_list refresh_node; /* In 'refresh', if it is not empty. */
     long long int refresh_at;
 };
 
+/* A way from one end to another.  There are as many as pairs of NVEs that have
+ * a VN in common, so it is small. */
 struct way {
-    struct hmap_node node;      /* In neighbors' 'ways', by both ids. */
-    struct ovs_list from_node, to_node;
-    struct ovs_list queue_node; /* In a queue, if it is not empty: unless it
-                                 * is proved. */
-    struct end *from, *to;
-    unsigned int n_refs;
+    struct ovs_list node;       /* In 'ways' of 'from'. */
+    struct end *from;
+    struct trial *trial;        /* While it is being proved, else null. */
+    uint32_t sent_at;           /* When the last probe was sent, as
+                                 * seconds(); 0 if none has been. */
     bool resolved;
+    bool is_second;             /* Of its pair. */
+};
+
+/* Two NVEs with a VN in common. */
+struct pair {
+    struct hmap_node node;      /* In neighbors' 'pairs', by both ids. */
+    unsigned int n_refs;
+    struct way ways[2];         /* There and back. */
+};
+
+/* The proof of a way that is up, for the first time or anew, from the first
+ * probe on. */
+struct trial {
+    struct ovs_list queue_node; /* In a queue, after that probe. */
+    struct way *way;
+    long long int probe_at;
     unsigned int n_tries;       /* Since the last one that arrived. */
     unsigned int n_held;        /* Repetitions put off since then. */
     bool waiting;               /* Counted in 'n_waiting'. */
-    long long int probe_at;
-    long long int sent_at;      /* When the last probe was sent, or LLONG_MIN
-                                 * if none has been. */
 };
 
 struct neighbors {
@@ -108,24 +103,18 @@ struct neighbors {
     neighbor_changed_cb *changed;
     void *aux;
     struct hmap ends;
-    struct hmap ways;
+    struct hmap pairs;
     size_t n_pending;           /* Ways that are up but not resolved. */
 
-    struct ovs_list fresh;      /* Ways that have not been probed yet. */
+    struct ovs_list fresh;      /* Ends that have fresh ways. */
     size_t n_waiting;           /* See N_WAITING_MAX. */
 
-    /* Each queue has one interval, so that it is sorted by 'probe_at'. */
+    /* "struct trial"s.  Each queue has one interval, so that it is sorted by
+     * 'probe_at'. */
     struct ovs_list fast, slow;
 
     /* Ends that have proved ways, by 'refresh_at'. */
     struct ovs_list refresh;
-};
-
-/* A message that makes 'from' send to several NVEs. */
-struct batch {
-    struct nve *from;
-    struct ofpbuf ofpacts;
-    size_t n;
 };
 
 struct neighbors *
@@ -138,7 +127,7 @@ neighbors_create(neighbor_send_cb *send, neighbor_changed_cb *changed,
     n->changed = changed;
     n->aux = aux;
     hmap_init(&n->ends);
-    hmap_init(&n->ways);
+    hmap_init(&n->pairs);
     ovs_list_init(&n->fresh);
     ovs_list_init(&n->fast);
     ovs_list_init(&n->slow);
@@ -149,17 +138,19 @@ neighbors_create(neighbor_send_cb *send, neighbor_changed_cb *changed,
 void
 neighbors_destroy(struct neighbors *n)
 {
-    struct way *way;
+    struct pair *pair;
     struct end *end;
 
     if (n) {
-        HMAP_FOR_EACH_POP (way, node, &n->ways) {
-            free(way);
+        HMAP_FOR_EACH_POP (pair, node, &n->pairs) {
+            free(pair->ways[0].trial);
+            free(pair->ways[1].trial);
+            free(pair);
         }
         HMAP_FOR_EACH_POP (end, node, &n->ends) {
             free(end);
         }
-        hmap_destroy(&n->ways);
+        hmap_destroy(&n->pairs);
         hmap_destroy(&n->ends);
         free(n);
     }
@@ -189,12 +180,10 @@ end_enqueue(struct neighbors *n, struct end *end, long long int now)
 }
 
 static void
-end_dequeue(struct end *end)
+dequeue(struct ovs_list *node)
 {
-    if (!ovs_list_is_empty(&end->refresh_node)) {
-        ovs_list_remove(&end->refresh_node);
-        ovs_list_init(&end->refresh_node);
-    }
+    ovs_list_remove(node);
+    ovs_list_init(node);
 }
 
 static struct end *
@@ -205,8 +194,8 @@ get_end(struct neighbors *n, struct nve *nve)
     if (!end) {
         end = xzalloc(sizeof *end);
         end->nve = nve;
-        ovs_list_init(&end->out);
-        ovs_list_init(&end->in);
+        ovs_list_init(&end->ways);
+        ovs_list_init(&end->fresh_node);
         ovs_list_init(&end->refresh_node);
         hmap_insert(&n->ends, &end->node, hash_pointer(nve, 0));
     }
@@ -216,28 +205,58 @@ get_end(struct neighbors *n, struct nve *nve)
 static void
 put_end(struct neighbors *n, struct end *end)
 {
-    if (!end->up && ovs_list_is_empty(&end->in)
-        && ovs_list_is_empty(&end->out)) {
-        end_dequeue(end);
+    if (!end->up && ovs_list_is_empty(&end->ways)) {
+        dequeue(&end->refresh_node);
         hmap_remove(&n->ends, &end->node);
         free(end);
     }
 }
 
+/* Returns 'now', in ms, as seconds that fit into 32 bits and are never 0. */
 static uint32_t
-hash_way(uint64_t from, uint64_t to)
+seconds(long long int now)
 {
-    return hash_uint64_basis(from, hash_uint64(to));
+    return now / 1000 + 1;
+}
+
+static struct pair *
+pair_of(const struct way *way)
+{
+    const struct way *first = way - way->is_second;
+
+    return CONTAINER_OF(first, struct pair, ways[0]);
+}
+
+static struct way *
+way_back(const struct way *way)
+{
+    return &pair_of(way)->ways[!way->is_second];
+}
+
+static struct end *
+way_to(const struct way *way)
+{
+    return way_back(way)->from;
+}
+
+/* The same for both ways. */
+static uint32_t
+hash_pair(uint64_t a, uint64_t b)
+{
+    return hash_uint64_basis(MIN(a, b), hash_uint64(MAX(a, b)));
 }
 
 static struct way *
 find_way(const struct neighbors *n, uint64_t from, uint64_t to)
 {
-    struct way *way;
+    struct pair *pair;
 
-    HMAP_FOR_EACH_WITH_HASH (way, node, hash_way(from, to), &n->ways) {
-        if (way->from->nve->id == from && way->to->nve->id == to) {
-            return way;
+    HMAP_FOR_EACH_WITH_HASH (pair, node, hash_pair(from, to), &n->pairs) {
+        for (int i = 0; i < 2; i++) {
+            if (pair->ways[i].from->nve->id == from
+                && pair->ways[!i].from->nve->id == to) {
+                return &pair->ways[i];
+            }
         }
     }
     return NULL;
@@ -246,38 +265,59 @@ find_way(const struct neighbors *n, uint64_t from, uint64_t to)
 static bool
 way_is_up(const struct way *way)
 {
-    return way->from->up && way->to->up;
+    return way->from->up && way_to(way)->up;
 }
 
-static void
-way_dequeue(struct way *way)
+/* Returns true if 'way', which is up, has not been probed yet. */
+static bool
+way_is_fresh(const struct way *way)
 {
-    if (!ovs_list_is_empty(&way->queue_node)) {
-        ovs_list_remove(&way->queue_node);
-        ovs_list_init(&way->queue_node);
+    return !way->resolved && !way->trial;
+}
+
+/* Notes whether others shall wait for 'trial'. */
+static void
+trial_set_waiting(struct neighbors *n, struct trial *trial, bool waiting)
+{
+    n->n_waiting += waiting - trial->waiting;
+    trial->waiting = waiting;
+}
+
+/* Puts 'trial', whose way has been probed, where that is done again after the
+ * interval of that queue. */
+static void
+trial_enqueue(struct neighbors *n, struct trial *trial, long long int now)
+{
+    ovs_list_remove(&trial->queue_node);
+    if (trial->n_tries <= N_FAST_RETRIES) {
+        trial->probe_at = now + RETRY_MS;
+        ovs_list_push_back(&n->fast, &trial->queue_node);
+    } else {
+        trial->probe_at = now + SLOW_RETRY_MS;
+        ovs_list_push_back(&n->slow, &trial->queue_node);
     }
 }
 
-/* Notes whether others shall wait for 'way'. */
-static void
-way_set_waiting(struct neighbors *n, struct way *way, bool waiting)
+static struct trial *
+trial_create(struct way *way)
 {
-    n->n_waiting += waiting - way->waiting;
-    way->waiting = waiting;
+    struct trial *trial = xzalloc(sizeof *trial);
+
+    ovs_assert(!way->trial);
+    ovs_list_init(&trial->queue_node);
+    trial->way = way;
+    way->trial = trial;
+    return trial;
 }
 
-/* Puts 'way', which has been probed, where it is probed again after the
- * interval of that queue. */
 static void
-way_enqueue(struct neighbors *n, struct way *way, long long int now)
+trial_destroy(struct neighbors *n, struct trial *trial)
 {
-    way_dequeue(way);
-    if (way->n_tries <= N_FAST_RETRIES) {
-        way->probe_at = now + RETRY_MS;
-        ovs_list_push_back(&n->fast, &way->queue_node);
-    } else {
-        way->probe_at = now + SLOW_RETRY_MS;
-        ovs_list_push_back(&n->slow, &way->queue_node);
+    if (trial) {
+        trial_set_waiting(n, trial, false);
+        ovs_list_remove(&trial->queue_node);
+        trial->way->trial = NULL;
+        free(trial);
     }
 }
 
@@ -287,7 +327,7 @@ way_set_resolved(struct neighbors *n, struct way *way, bool resolved)
     if (way->resolved != resolved) {
         way->resolved = resolved;
         n->n_pending += resolved ? -1 : 1;
-        n->changed(way->from->nve, way->to->nve, n->aux);
+        n->changed(way->from->nve, way_to(way)->nve, n->aux);
     }
 }
 
@@ -295,76 +335,91 @@ way_set_resolved(struct neighbors *n, struct way *way, bool resolved)
 static void
 way_start(struct neighbors *n, struct way *way)
 {
+    struct end *from = way->from;
+
     ovs_assert(!way->resolved);
     n->n_pending++;
-    way->n_tries = 0;
-    way_dequeue(way);
-    ovs_list_push_front(&n->fresh, &way->queue_node);
+    ovs_list_remove(&way->node);
+    ovs_list_push_front(&from->ways, &way->node);
+    from->n_fresh++;
+    dequeue(&from->fresh_node);
+    ovs_list_push_front(&n->fresh, &from->fresh_node);
+}
+
+/* 'way', which is up, has been tried or proved, or is going to be stopped. */
+static void
+way_not_fresh(struct way *way)
+{
+    if (way_is_fresh(way) && !--way->from->n_fresh) {
+        dequeue(&way->from->fresh_node);
+    }
 }
 
 /* Stops, because an end went down or the way is not wanted any more. */
 static void
 way_stop(struct neighbors *n, struct way *way)
 {
+    way_not_fresh(way);
     if (!way->resolved) {
         n->n_pending--;
     }
     way->resolved = false;
-    way_set_waiting(n, way, false);
-    way_dequeue(way);
+    trial_destroy(n, way->trial);
+}
+
+static struct pair *
+pair_create(struct neighbors *n, struct nve *a, struct nve *b)
+{
+    struct pair *pair = xzalloc(sizeof *pair);
+
+    hmap_insert(&n->pairs, &pair->node, hash_pair(a->id, b->id));
+    for (int i = 0; i < 2; i++) {
+        struct way *way = &pair->ways[i];
+
+        way->is_second = i > 0;
+        way->from = get_end(n, i ? b : a);
+        ovs_list_push_back(&way->from->ways, &way->node);
+    }
+    if (way_is_up(&pair->ways[0])) {
+        way_start(n, &pair->ways[0]);
+        way_start(n, &pair->ways[1]);
+    }
+    return pair;
 }
 
 static void
-link_way(struct neighbors *n, struct nve *from, struct nve *to)
+pair_destroy(struct neighbors *n, struct pair *pair)
 {
-    struct way *way = find_way(n, from->id, to->id);
+    struct end *ends[] = { pair->ways[0].from, pair->ways[1].from };
 
-    if (!way) {
-        way = xzalloc(sizeof *way);
-        way->from = get_end(n, from);
-        way->to = get_end(n, to);
-        way->sent_at = LLONG_MIN;
-        ovs_list_push_back(&way->from->out, &way->from_node);
-        ovs_list_push_back(&way->to->in, &way->to_node);
-        ovs_list_init(&way->queue_node);
-        hmap_insert(&n->ways, &way->node, hash_way(from->id, to->id));
-        if (way_is_up(way)) {
-            way_start(n, way);
-        }
+    if (way_is_up(&pair->ways[0])) {
+        way_stop(n, &pair->ways[0]);
+        way_stop(n, &pair->ways[1]);
     }
-    way->n_refs++;
-}
-
-static void
-unlink_way(struct neighbors *n, struct nve *from, struct nve *to)
-{
-    struct way *way = find_way(n, from->id, to->id);
-
-    if (way && !--way->n_refs) {
-        if (way_is_up(way)) {
-            way_stop(n, way);
-        }
-        hmap_remove(&n->ways, &way->node);
-        ovs_list_remove(&way->from_node);
-        ovs_list_remove(&way->to_node);
-        put_end(n, way->from);
-        put_end(n, way->to);
-        free(way);
-    }
+    hmap_remove(&n->pairs, &pair->node);
+    ovs_list_remove(&pair->ways[0].node);
+    ovs_list_remove(&pair->ways[1].node);
+    free(pair);
+    put_end(n, ends[0]);
+    put_end(n, ends[1]);
 }
 
 void
 neighbors_link(struct neighbors *n, struct nve *a, struct nve *b)
 {
-    link_way(n, a, b);
-    link_way(n, b, a);
+    struct way *way = find_way(n, a->id, b->id);
+
+    (way ? pair_of(way) : pair_create(n, a, b))->n_refs++;
 }
 
 void
 neighbors_unlink(struct neighbors *n, struct nve *a, struct nve *b)
 {
-    unlink_way(n, a, b);
-    unlink_way(n, b, a);
+    struct way *way = find_way(n, a->id, b->id);
+
+    if (way && !--pair_of(way)->n_refs) {
+        pair_destroy(n, pair_of(way));
+    }
 }
 
 void
@@ -376,18 +431,14 @@ neighbors_nve_down(struct neighbors *n, struct nve *nve)
     if (!end || !end->up) {
         return;
     }
-    LIST_FOR_EACH (way, from_node, &end->out) {
+    LIST_FOR_EACH (way, node, &end->ways) {
         if (way_is_up(way)) {
             way_stop(n, way);
-        }
-    }
-    LIST_FOR_EACH (way, to_node, &end->in) {
-        if (way_is_up(way)) {
-            way_stop(n, way);
+            way_stop(n, way_back(way));
         }
     }
     end->up = false;
-    end_dequeue(end);
+    dequeue(&end->refresh_node);
     put_end(n, end);
 }
 
@@ -400,15 +451,11 @@ neighbors_nve_changed(struct neighbors *n, struct nve *nve)
     neighbors_nve_down(n, nve);
     end = get_end(n, nve);
     end->up = true;
-    LIST_FOR_EACH (way, from_node, &end->out) {
-        way->sent_at = LLONG_MIN;       /* It may have forgotten them. */
+    LIST_FOR_EACH_SAFE (way, node, &end->ways) {
+        way->sent_at = 0;               /* It may have forgotten them. */
         if (way_is_up(way)) {
             way_start(n, way);
-        }
-    }
-    LIST_FOR_EACH (way, to_node, &end->in) {
-        if (way_is_up(way)) {
-            way_start(n, way);
+            way_start(n, way_back(way));
         }
     }
 }
@@ -432,132 +479,18 @@ neighbors_is_resolved(const struct neighbors *n, const struct nve *from,
     return way && way->resolved;
 }
 
-static void
-put_set_field(struct ofpbuf *ofpacts, enum mf_field_id id,
-              const union mf_value *value)
-{
-    ofpact_put_set_field(ofpacts, mf_from_id(id), value, NULL);
-}
-
-/* Appends to 'ofpacts' what makes 'from' send to 'to' in VNI 0.  The address
- * of the other family is cleared, as it may be left over from another NVE.
- * Returns false if it has no tunnel for that. */
-static bool
-put_tunnel_actions(struct ofpbuf *ofpacts, const struct nve *from,
-                   const struct nve *to)
-{
-    ofp_port_t ofport = (to->encap == ENCAP_GENEVE ? from->geneve_ofport
-                         : from->vxlan_ofport);
-    int ip = topology_tunnel_address(from, to);
-    union mf_value ipv4, ipv6, vni;
-
-    if (!ofport || ip < 0) {
-        return false;
-    }
-    memset(&ipv4, 0, sizeof ipv4);
-    memset(&ipv6, 0, sizeof ipv6);
-    memset(&vni, 0, sizeof vni);
-    if (topology_is_ipv4(&to->ips[ip])) {
-        ipv4.be32 = in6_addr_get_mapped_ipv4(&to->ips[ip]);
-    } else {
-        ipv6.ipv6 = to->ips[ip];
-    }
-    put_set_field(ofpacts, MFF_TUN_DST, &ipv4);
-    put_set_field(ofpacts, MFF_TUN_IPV6_DST, &ipv6);
-    put_set_field(ofpacts, MFF_TUN_ID, &vni);
-    ofpact_put_OUTPUT(ofpacts)->port = ofport;
-    return true;
-}
-
-/* Returns a packet-out of a frame of type 'eth_type' with 'payload', which
- * does what 'ofpacts' says. */
-static struct ofpbuf *
-encode_frame(uint16_t eth_type, const void *payload, size_t size,
-             const struct ofpbuf *ofpacts)
-{
-    struct eth_header eth = { .eth_type = htons(eth_type) };
-    uint8_t frame[60] = { 0 };
-
-    ovs_assert(size <= sizeof frame - sizeof eth);
-    ovs_assert(eth_addr_from_string(FLOW_PROBE_MAC, &eth.eth_dst));
-    eth.eth_src = flow_nva_mac();
-    memcpy(frame, &eth, sizeof eth);
-    if (size) {
-        memcpy(frame + sizeof eth, payload, size);
-    }
-    return packet_out_compose(frame, sizeof frame, OFPP_CONTROLLER, ofpacts);
-}
-
-/* Returns a packet-out that makes 'from' send a probe to 'to', or null if it
- * has no tunnel for that. */
-static struct ofpbuf *
-encode_probe(const struct nve *from, const struct nve *to)
-{
-    struct probe probe = { .from = htonll(from->id), .to = htonll(to->id) };
-    uint64_t stub[256 / 8];
-    struct ofpbuf ofpacts = OFPBUF_STUB_INITIALIZER(stub);
-    struct ofpbuf *msg = NULL;
-
-    memcpy(probe.magic, magic, sizeof magic);
-    if (put_tunnel_actions(&ofpacts, from, to)) {
-        msg = encode_frame(FLOW_PROBE_ETH_TYPE, &probe, sizeof probe,
-                           &ofpacts);
-    }
-    ofpbuf_uninit(&ofpacts);
-    return msg;
-}
-
 /* Has the end that 'way' starts from send a probe. */
 static void
 send_probe(struct neighbors *n, struct way *way, long long int now)
 {
-    struct ofpbuf *msg = encode_probe(way->from->nve, way->to->nve);
+    struct ofpbuf *msg = neighbor_encode_probe(way->from->nve,
+                                              way_to(way)->nve);
 
     if (msg) {
         COVERAGE_INC(neighbor_probe_sent);
-        way->sent_at = now;
+        way->sent_at = seconds(now);
         n->send(way->from->nve, msg, n->aux);
     }
-}
-
-static struct batch
-batch_start(const struct end *from)
-{
-    struct batch batch = { .from = from->nve };
-
-    ofpbuf_init(&batch.ofpacts, 0);
-    return batch;
-}
-
-static void
-batch_send(struct neighbors *n, struct batch *batch)
-{
-    if (batch->n) {
-        n->send(batch->from, encode_frame(FLOW_REFRESH_ETH_TYPE, NULL, 0,
-                                          &batch->ofpacts), n->aux);
-        ofpbuf_clear(&batch->ofpacts);
-        batch->n = 0;
-    }
-}
-
-/* Has 'batch->from' send a frame to 'to' that nobody answers. */
-static void
-batch_add(struct neighbors *n, struct batch *batch, const struct nve *to)
-{
-    if (put_tunnel_actions(&batch->ofpacts, batch->from, to)) {
-        COVERAGE_INC(neighbor_refreshed);
-        if (++batch->n == N_TARGETS_MAX) {
-            batch_send(n, batch);
-        }
-    }
-}
-
-/* Sends what is left of 'batch' and frees it. */
-static void
-batch_finish(struct neighbors *n, struct batch *batch)
-{
-    batch_send(n, batch);
-    ofpbuf_uninit(&batch->ofpacts);
 }
 
 void
@@ -567,20 +500,23 @@ neighbors_warm(struct neighbors *n, const struct nve *hub,
     const struct end *end = find_end(n, hub);
 
     if (end && end->up) {
-        struct batch out = batch_start(end);
+        struct neighbor_batch out;
+
+        neighbor_batch_init(&out, end->nve, n->send, n->aux);
 
         for (size_t i = 0; i < n_others; i++) {
             const struct end *other = find_end(n, others[i]);
 
             if (other && other->up) {
-                struct batch back = batch_start(other);
+                struct neighbor_batch back;
 
-                batch_add(n, &back, hub);
-                batch_finish(n, &back);
-                batch_add(n, &out, others[i]);
+                neighbor_batch_init(&back, other->nve, n->send, n->aux);
+                neighbor_batch_add(&back, hub);
+                neighbor_batch_finish(&back);
+                neighbor_batch_add(&out, others[i]);
             }
         }
-        batch_finish(n, &out);
+        neighbor_batch_finish(&out);
     }
 }
 
@@ -590,8 +526,9 @@ resolve_way_blindly(struct neighbors *n, const struct nve *from,
 {
     struct way *way = find_way(n, from->id, to->id);
 
-    if (way && way->from->up && !way->to->up
-        && (way->sent_at == LLONG_MIN || now - way->sent_at >= REFRESH_MS)) {
+    if (way && way->from->up && !way_to(way)->up
+        && (!way->sent_at
+            || seconds(now) - way->sent_at >= REFRESH_MS / 1000)) {
         send_probe(n, way, now);
     }
 }
@@ -611,22 +548,35 @@ neighbors_count_pending(const struct neighbors *n)
 }
 
 static void
-probe_way(struct neighbors *n, struct way *way, long long int now)
+run_trial(struct neighbors *n, struct trial *trial, long long int now)
 {
-    if (way->n_tries && (way->from->busy || way->to->busy)
-        && way->n_held < N_HELD_MAX) {
-        way->n_held++;
-        way_set_waiting(n, way, false);
-        way_enqueue(n, way, now);
+    struct way *way = trial->way;
+
+    if (trial->n_tries && (way->from->busy || way_to(way)->busy)
+        && trial->n_held < N_HELD_MAX) {
+        trial->n_held++;
+        trial_set_waiting(n, trial, false);
+        trial_enqueue(n, trial, now);
         return;
     }
-    way->n_held = 0;
-    if (++way->n_tries > N_DOUBTS) {
+    trial->n_held = 0;
+    if (++trial->n_tries > N_DOUBTS) {
         way_set_resolved(n, way, false);
     }
-    way_set_waiting(n, way, way->n_tries <= N_PATIENT && !way->resolved);
-    way_enqueue(n, way, now);
+    trial_set_waiting(n, trial,
+                      trial->n_tries <= N_PATIENT && !way->resolved);
+    trial_enqueue(n, trial, now);
     send_probe(n, way, now);
+}
+
+/* Starts a trial of 'way'. */
+static void
+try_way(struct neighbors *n, struct way *way, long long int now)
+{
+    way_not_fresh(way);
+    ovs_list_remove(&way->node);
+    ovs_list_push_back(&way->from->ways, &way->node);
+    run_trial(n, trial_create(way), now);
 }
 
 /* Has 'end' use all of its proved ways, so that it does not forget its
@@ -635,31 +585,30 @@ probe_way(struct neighbors *n, struct way *way, long long int now)
 static size_t
 refresh_end(struct neighbors *n, struct end *end, long long int now)
 {
-    struct batch batch = batch_start(end);
+    struct neighbor_batch batch;
     struct way *proved[N_PROVED_MAX];
     size_t n_proved = 0, n_refreshed = 0;
     struct way *way;
 
-    LIST_FOR_EACH (way, from_node, &end->out) {
-        if (!way->resolved || way->n_tries) {
+    neighbor_batch_init(&batch, end->nve, n->send, n->aux);
+    LIST_FOR_EACH (way, node, &end->ways) {
+        if (!way->resolved || way->trial) {
             continue;           /* It is probed anyway. */
         } else if (n_proved < N_PROVED_MAX) {
             proved[n_proved++] = way;
         } else {
-            batch_add(n, &batch, way->to->nve);
+            neighbor_batch_add(&batch, way_to(way)->nve);
         }
         n_refreshed++;
     }
-    batch_finish(n, &batch);
+    neighbor_batch_finish(&batch);
 
-    end_dequeue(end);
+    dequeue(&end->refresh_node);
     if (n_refreshed) {
         end_enqueue(n, end, now);
     }
     for (size_t i = 0; i < n_proved; i++) {
-        ovs_list_remove(&proved[i]->from_node);
-        ovs_list_push_back(&end->out, &proved[i]->from_node);
-        probe_way(n, proved[i], now);
+        try_way(n, proved[i], now);
     }
     return n_refreshed;
 }
@@ -682,17 +631,18 @@ run_refresh(struct neighbors *n, long long int now)
     }
 }
 
-static struct way *
-first_way(const struct ovs_list *queue)
+static struct trial *
+first_trial(const struct ovs_list *queue)
 {
-    return CONTAINER_OF(ovs_list_front(queue), struct way, queue_node);
+    return CONTAINER_OF(ovs_list_front(queue), struct trial, queue_node);
 }
 
 static void
 run_queue(struct neighbors *n, struct ovs_list *queue, long long int now)
 {
-    while (!ovs_list_is_empty(queue) && first_way(queue)->probe_at <= now) {
-        probe_way(n, first_way(queue), now);
+    while (!ovs_list_is_empty(queue)
+           && first_trial(queue)->probe_at <= now) {
+        run_trial(n, first_trial(queue), now);
     }
 }
 
@@ -700,8 +650,28 @@ run_queue(struct neighbors *n, struct ovs_list *queue, long long int now)
 static bool
 has_first_try(const struct neighbors *n)
 {
-    return (!ovs_list_is_empty(&n->fresh)
-            && n->n_waiting < N_WAITING_MAX);
+    return !ovs_list_is_empty(&n->fresh) && n->n_waiting < N_WAITING_MAX;
+}
+
+/* Returns the way that is to be tried for the first time next. */
+static struct way *
+first_fresh(const struct neighbors *n)
+{
+    struct end *end = CONTAINER_OF(ovs_list_front(&n->fresh), struct end,
+                                   fresh_node);
+
+    for (;;) {
+        struct ovs_list *node = ovs_list_front(&end->ways);
+        struct way *way = CONTAINER_OF(node, struct way, node);
+
+        if (way_is_up(way) && way_is_fresh(way)) {
+            return way;
+        }
+
+        /* It was when it got there. */
+        ovs_list_remove(node);
+        ovs_list_push_back(&end->ways, node);
+    }
 }
 
 void
@@ -711,7 +681,7 @@ neighbors_run(struct neighbors *n, long long int now)
     run_queue(n, &n->slow, now);
     run_refresh(n, now);
     while (has_first_try(n)) {
-        probe_way(n, first_way(&n->fresh), now);
+        try_way(n, first_fresh(n), now);
     }
 }
 
@@ -719,7 +689,7 @@ static long long int
 queue_deadline(const struct ovs_list *queue)
 {
     return (ovs_list_is_empty(queue) ? LLONG_MAX
-            : first_way(queue)->probe_at);
+            : first_trial(queue)->probe_at);
 }
 
 long long int
@@ -737,23 +707,17 @@ void
 neighbors_probe_received(struct neighbors *n, struct nve *at,
                          const void *payload, size_t size, long long int now)
 {
-    struct probe probe;
+    uint64_t from, to;
     struct way *way;
 
-    if (size < sizeof probe) {
+    if (!neighbor_decode_probe(payload, size, &from, &to) || to != at->id) {
         return;
     }
-    memcpy(&probe, payload, sizeof probe);
-    if (memcmp(probe.magic, magic, sizeof magic)
-        || ntohll(probe.to) != at->id) {
-        return;
-    }
-    way = find_way(n, ntohll(probe.from), at->id);
+    way = find_way(n, from, to);
     if (way && way_is_up(way)) {
         COVERAGE_INC(neighbor_probe_received);
-        way->n_tries = 0;
-        way_set_waiting(n, way, false);
-        way_dequeue(way);
+        way_not_fresh(way);
+        trial_destroy(n, way->trial);
         end_enqueue(n, way->from, now);
         way_set_resolved(n, way, true);
     }
