@@ -63,6 +63,8 @@ struct end {
                                  * first fresh ones, then those that have
                                  * not been proved for the longest time. */
     size_t n_fresh;             /* Ways not probed yet, with both ends up. */
+    size_t n_new;               /* Those of them that came in turn ... */
+    unsigned int turn;          /* ... 'turn' and were not tried since. */
     struct ovs_list fresh_node; /* In 'fresh', if there are any. */
     struct ovs_list refresh_node; /* In 'refresh', if it is not empty. */
     long long int refresh_at;
@@ -106,7 +108,10 @@ struct neighbors {
     struct hmap pairs;
     size_t n_pending;           /* Ways that are up but not resolved. */
 
-    struct ovs_list fresh;      /* Ends that have fresh ways. */
+    /* Ends that have fresh ways.  Those with the latest come first, so that a
+     * move does not wait for all that came with a restart. */
+    struct ovs_list fresh;
+    unsigned int turn;          /* Of the main loop. */
     size_t n_waiting;           /* See N_WAITING_MAX. */
 
     /* "struct trial"s.  Each queue has one interval, so that it is sorted by
@@ -342,6 +347,11 @@ way_start(struct neighbors *n, struct way *way)
     ovs_list_remove(&way->node);
     ovs_list_push_front(&from->ways, &way->node);
     from->n_fresh++;
+    if (from->turn != n->turn) {
+        from->turn = n->turn;
+        from->n_new = 0;
+    }
+    from->n_new++;
     dequeue(&from->fresh_node);
     ovs_list_push_front(&n->fresh, &from->fresh_node);
 }
@@ -653,13 +663,10 @@ has_first_try(const struct neighbors *n)
     return !ovs_list_is_empty(&n->fresh) && n->n_waiting < N_WAITING_MAX;
 }
 
-/* Returns the way that is to be tried for the first time next. */
+/* Returns the way of 'end' that is to be tried for the first time next. */
 static struct way *
-first_fresh(const struct neighbors *n)
+first_fresh(struct end *end)
 {
-    struct end *end = CONTAINER_OF(ovs_list_front(&n->fresh), struct end,
-                                   fresh_node);
-
     for (;;) {
         struct ovs_list *node = ovs_list_front(&end->ways);
         struct way *way = CONTAINER_OF(node, struct way, node);
@@ -674,14 +681,29 @@ first_fresh(const struct neighbors *n)
     }
 }
 
+/* Tries a way for the first time. */
+static void
+run_fresh(struct neighbors *n, long long int now)
+{
+    struct end *end = CONTAINER_OF(ovs_list_front(&n->fresh), struct end,
+                                   fresh_node);
+
+    try_way(n, first_fresh(end), now);
+    if (end->n_new && !--end->n_new && end->n_fresh) {
+        ovs_list_remove(&end->fresh_node);
+        ovs_list_push_back(&n->fresh, &end->fresh_node);
+    }
+}
+
 void
 neighbors_run(struct neighbors *n, long long int now)
 {
+    n->turn++;
     run_queue(n, &n->fast, now);
     run_queue(n, &n->slow, now);
     run_refresh(n, now);
     while (has_first_try(n)) {
-        try_way(n, first_fresh(n), now);
+        run_fresh(n, now);
     }
 }
 

@@ -14,6 +14,8 @@
  *                    only counted from now on
  *   turn TIME        one turn of the main loop at TIME, and how many frames it
  *                    had sent to others
+ *   watch A B        in a mesh, tell which of a turn's frames are probes
+ *                    between them
  *   lose | arrive    what becomes of probes from now on
  *   rubbish A        something else arrives at A
  *   state            deadline, number of pending ways, and what is resolved */
@@ -54,6 +56,7 @@ struct scene {
 
     bool mesh;
     size_t n_sent;              /* Frames, one for each target. */
+    const struct nve *watched[2]; /* Their probes are told in a mesh. */
 };
 
 static struct nve *
@@ -138,6 +141,10 @@ on_send(struct nve *from, struct ofpbuf *msg, void *s_)
     memcpy(s->payload, (const uint8_t *) po.packet + ETH_HEADER_LEN, s->size);
     if (!s->mesh) {
         printf("%lld: %s probes %s\n", s->now, from->name, s->to->name);
+    } else if ((from == s->watched[0] && s->to == s->watched[1])
+               || (from == s->watched[1] && s->to == s->watched[0])) {
+        printf("probe %"PRIuSIZE": from %s to %s\n", s->n_sent, from->name,
+               s->to->name);
     }
     if (s->arrive) {
         neighbors_probe_received(s->neighbors, s->to, s->payload, s->size,
@@ -250,6 +257,9 @@ do_line(struct scene *s, const char *line)
         run(s, atoll(a));
     } else if (!strcmp(command, "mesh")) {
         make_mesh(s);
+    } else if (!strcmp(command, "watch")) {
+        s->watched[0] = find(s, a);
+        s->watched[1] = find(s, b);
     } else if (!strcmp(command, "turn")) {
         turn(s, atoll(a));
     } else if (!strcmp(command, "lose")) {
