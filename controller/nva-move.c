@@ -204,19 +204,19 @@ trigger_of(const struct mig *mig)
             : mig->immediate ? MOVE_ON_READY : MOVE_ON_ANNOUNCE);
 }
 
-/* Returns true if the switch of 'nve' may have cached flows that drop packets
- * for 'port', which is not there.  They are made by packets for it, and nobody
- * sends it any there unless it left it a short time ago, or is an NVE that has
- * been away meanwhile.  Also before a controller that has just been started
- * knows either. */
+/* Returns true if the switch of 'nve', which is connected, may have cached
+ * flows that drop packets for 'port', which is not there.  They are made by
+ * packets for it, and nobody sends it any there unless it left it a short time
+ * ago, or is an NVE that has been away meanwhile.  Also before a controller
+ * that has just been started knows either. */
 static bool
 may_be_cached(const struct port *port, const struct nve *nve)
 {
     const struct session *s = nve->session;
     long long int since = MAX(port->moved_at, s->nva->synced_at);
-    int max_idle = s->db_peer ? hvdb_get_max_idle(s->db_peer->hvdb) : 0;
 
-    return clock_msec() < since + max_idle + IDLE_SLACK_MS;
+    return clock_msec() < (since + hvdb_get_max_idle(s->db_peer->hvdb)
+                           + IDLE_SLACK_MS);
 }
 
 static void
@@ -229,7 +229,7 @@ start_move(struct mig *mig, struct port *port, struct nve *nve, bool is_cut)
         .new_nve = nve,
         .trigger = trigger_of(mig),
         .patient = mig->kind != MIG_HOT,
-        .cached = may_be_cached(port, nve),
+        .cached = is_cut || may_be_cached(port, nve),
         .drain_max_ms = mig->nva->drain_max_ms,
         .is_cut = is_cut,
         .hold = mig->was_held,

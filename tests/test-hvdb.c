@@ -88,6 +88,9 @@ format_facts(const struct hvdb *hvdb)
 
     format_field(&s, "system-id", hvdb_get_external_id(hvdb, "system-id"));
     format_field(&s, "version", hvdb_get_ovs_version(hvdb));
+    if (hvdb_get_max_idle(hvdb) != 10000) {
+        ds_put_format(&s, " max-idle=%d", hvdb_get_max_idle(hvdb));
+    }
     format_field(&s, "manager", hvdb_get_manager_target(hvdb));
     ds_put_format(&s, " dpid=%016"PRIx64" geneve=%"PRId64" vxlan=%"PRId64,
                   hvdb_get_datapath_id(hvdb),
