@@ -23,6 +23,11 @@ COVERAGE_DEFINE(neighbor_probe_received);
 /* How long to wait for a probe to arrive before the next one. */
 #define RETRY_MS 100
 
+/* The same for the first one of a new way, if no more than so many wait for
+ * an answer.  Open vSwitch drops it to ask for the other's MAC address. */
+#define FIRST_RETRY_MS 20
+#define N_WAITING_FEW 50
+
 /* How many ways wait for an answer at most before others are tried for the
  * first time, not counting those that have waited for N_PATIENT probes.  When
  * all are to be proved at once, as after a restart, more would only have the
@@ -116,7 +121,7 @@ struct neighbors {
 
     /* "struct trial"s.  Each queue has one interval, so that it is sorted by
      * 'probe_at'. */
-    struct ovs_list fast, slow;
+    struct ovs_list first, fast, slow;
 
     /* Ends that have proved ways, by 'refresh_at'. */
     struct ovs_list refresh;
@@ -134,6 +139,7 @@ neighbors_create(neighbor_send_cb *send, neighbor_changed_cb *changed,
     hmap_init(&n->ends);
     hmap_init(&n->pairs);
     ovs_list_init(&n->fresh);
+    ovs_list_init(&n->first);
     ovs_list_init(&n->fast);
     ovs_list_init(&n->slow);
     ovs_list_init(&n->refresh);
@@ -288,13 +294,24 @@ trial_set_waiting(struct neighbors *n, struct trial *trial, bool waiting)
     trial->waiting = waiting;
 }
 
+/* Returns true if 'trial' is repeated after FIRST_RETRY_MS. */
+static bool
+is_repeated_soon(const struct neighbors *n, const struct trial *trial)
+{
+    return (trial->n_tries == 1 && !trial->n_held && !trial->way->resolved
+            && n->n_waiting <= N_WAITING_FEW);
+}
+
 /* Puts 'trial', whose way has been probed, where that is done again after the
  * interval of that queue. */
 static void
 trial_enqueue(struct neighbors *n, struct trial *trial, long long int now)
 {
     ovs_list_remove(&trial->queue_node);
-    if (trial->n_tries <= N_FAST_RETRIES) {
+    if (is_repeated_soon(n, trial)) {
+        trial->probe_at = now + FIRST_RETRY_MS;
+        ovs_list_push_back(&n->first, &trial->queue_node);
+    } else if (trial->n_tries <= N_FAST_RETRIES) {
         trial->probe_at = now + RETRY_MS;
         ovs_list_push_back(&n->fast, &trial->queue_node);
     } else {
@@ -699,6 +716,7 @@ void
 neighbors_run(struct neighbors *n, long long int now)
 {
     n->turn++;
+    run_queue(n, &n->first, now);
     run_queue(n, &n->fast, now);
     run_queue(n, &n->slow, now);
     run_refresh(n, now);
@@ -717,12 +735,15 @@ queue_deadline(const struct ovs_list *queue)
 long long int
 neighbors_deadline(const struct neighbors *n)
 {
+    long long int deadline;
+
     if (has_first_try(n)) {
         return 0;
     }
-    return MIN(MIN(queue_deadline(&n->fast), queue_deadline(&n->slow)),
-               ovs_list_is_empty(&n->refresh) ? LLONG_MAX
-               : first_end(&n->refresh)->refresh_at);
+    deadline = MIN(queue_deadline(&n->first), queue_deadline(&n->fast));
+    deadline = MIN(deadline, queue_deadline(&n->slow));
+    return (ovs_list_is_empty(&n->refresh) ? deadline
+            : MIN(deadline, first_end(&n->refresh)->refresh_at));
 }
 
 void
