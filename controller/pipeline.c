@@ -130,6 +130,8 @@ add_defaults(struct flow_list *fl, uint64_t cookie)
         const char *match;
         enum flow_table next;
     } defaults[] = {
+        { FLOW_TABLE_ND_SECURITY, FLOW_PRIO_DEFAULT, "",
+          FLOW_TABLE_ACTIVATION },
         { FLOW_TABLE_ACTIVATION, FLOW_PRIO_LOW, REG_ORIGIN"=1",
           FLOW_TABLE_LOOKUP },
         { FLOW_TABLE_ACTIVATION, FLOW_PRIO_DEFAULT, "",
@@ -242,14 +244,39 @@ pipeline_nve(const struct nve *nve, ofp_port_t geneve, ofp_port_t vxlan,
 struct flow_list *
 pipeline_denied(const struct nve *nve)
 {
+    static const struct {
+        enum flow_table table;
+        int priority;
+        const char *match;
+    } denied[] = {
+        { FLOW_TABLE_PORT_SECURITY, FLOW_PRIO_DENY, "ip" },
+        { FLOW_TABLE_PORT_SECURITY, FLOW_PRIO_DENY, "ipv6" },
+        { FLOW_TABLE_PORT_SECURITY, FLOW_PRIO_DENY, "arp" },
+        { FLOW_TABLE_PORT_SECURITY, FLOW_PRIO_DENY, "rarp" },
+        { FLOW_TABLE_PORT_SECURITY, FLOW_PRIO_DEFAULT, "" },
+
+        /* Router advertisements, solicitations and neighbor advertisements
+         * for others, redirects, answers of a DHCPv6 server. */
+        { FLOW_TABLE_ND_SECURITY, FLOW_PRIO_DENY, "icmp6,icmp_type=134" },
+        { FLOW_TABLE_ND_SECURITY, FLOW_PRIO_DENY, "icmp6,icmp_type=135" },
+        { FLOW_TABLE_ND_SECURITY, FLOW_PRIO_DENY, "icmp6,icmp_type=136" },
+        { FLOW_TABLE_ND_SECURITY, FLOW_PRIO_DENY, "icmp6,icmp_type=137" },
+        { FLOW_TABLE_ND_SECURITY, FLOW_PRIO_DENY,
+          "udp6,tp_src=547,tp_dst=546" },
+    };
+    uint64_t cookie = cookie_make(COOKIE_DENIED, nve->id);
     struct flow_list *fl = flow_list_create();
+
+    for (size_t i = 0; i < ARRAY_SIZE(denied); i++) {
+        flow_list_add(fl, denied[i].table, denied[i].priority, cookie,
+                      denied[i].match, "resubmit(,%d)", FLOW_TABLE_DENIED);
+    }
 
     /* Dropped, and a sample of them reported (A8). */
     fl->meter.id = DENIED_METER;
     fl->meter.rate = DENIED_METER_RATE;
     fl->meter.burst = DENIED_METER_RATE;
-    flow_list_add(fl, FLOW_TABLE_DENIED, FLOW_PRIO_DEFAULT,
-                  cookie_make(COOKIE_DENIED, nve->id), "",
+    flow_list_add(fl, FLOW_TABLE_DENIED, FLOW_PRIO_DEFAULT, cookie, "",
                   "meter:%d,controller(max_len=128,userdata=%02x)",
                   DENIED_METER, PIPELINE_PUNT_DENIED);
     return flow_list_finish(fl);
@@ -384,17 +411,11 @@ add_security(struct security *s, enum flow_table table, int priority,
     ds_put_format_valist(&s->m, match, args);
     va_end(args);
 
-    if (priority == FLOW_PRIO_DENY || priority == FLOW_PRIO_DEFAULT) {
-        flow_list_add(s->fl, table, priority, s->cookie, ds_cstr(&s->m),
-                      "resubmit(,%d)", FLOW_TABLE_DENIED);
-    } else if (table == FLOW_TABLE_PORT_SECURITY
-               && strstr(ds_cstr(&s->m), "ipv6")) {
-        flow_list_add(s->fl, table, priority, s->cookie, ds_cstr(&s->m),
-                      "resubmit(,%d)", FLOW_TABLE_ND_SECURITY);
-    } else {
-        flow_list_add(s->fl, table, priority, s->cookie, ds_cstr(&s->m),
-                      "resubmit(,%d)", FLOW_TABLE_ACTIVATION);
-    }
+    flow_list_add(s->fl, table, priority, s->cookie, ds_cstr(&s->m),
+                  "resubmit(,%d)", table == FLOW_TABLE_PORT_SECURITY
+                                   && strstr(ds_cstr(&s->m), "ipv6")
+                                   ? FLOW_TABLE_ND_SECURITY
+                                   : FLOW_TABLE_ACTIVATION);
 }
 
 static void
@@ -436,7 +457,6 @@ add_security_ipv6(struct security *s, const struct in6_addr *addr)
 static void
 add_nd_security(struct security *s)
 {
-    static const int forbidden[] = { 134, 136, 137 };
     struct eth_addr mac = s->port->mac;
 
     add_security(s, FLOW_TABLE_ND_SECURITY, FLOW_PRIO_ALLOW,
@@ -444,21 +464,11 @@ add_nd_security(struct security *s)
                  ETH_ADDR_ARGS(mac));
     add_security(s, FLOW_TABLE_ND_SECURITY, FLOW_PRIO_ALLOW,
                  ",icmp6,icmp_type=135,nd_sll=00:00:00:00:00:00");
-    add_security(s, FLOW_TABLE_ND_SECURITY, FLOW_PRIO_DENY,
-                 ",icmp6,icmp_type=135");
-    /* Router advertisements, foreign neighbor advertisements, redirects. */
-    for (size_t i = 0; i < ARRAY_SIZE(forbidden); i++) {
-        add_security(s, FLOW_TABLE_ND_SECURITY, FLOW_PRIO_DENY,
-                     ",icmp6,icmp_type=%d", forbidden[i]);
-    }
-    /* An answer of a DHCPv6 server. */
-    add_security(s, FLOW_TABLE_ND_SECURITY, FLOW_PRIO_DENY,
-                 ",udp6,tp_src=547,tp_dst=546");
-    add_security(s, FLOW_TABLE_ND_SECURITY, FLOW_PRIO_LOW, "%s", "");
 }
 
 /* Port security (V12, A7).  Without it a VM can answer for another one's
- * address, and a spoofed announcement would look like a move. */
+ * address, and a spoofed announcement would look like a move.  What nothing
+ * here lets through is denied, see pipeline_denied(). */
 static void
 add_port_security(struct flow_list *fl, const struct port *port,
                   uint64_t cookie, ofp_port_t ofport)
@@ -504,15 +514,10 @@ add_port_security(struct flow_list *fl, const struct port *port,
                  ETH_ADDR_ARGS(mac), ETH_ADDR_ARGS(mac));
     add_nd_security(&s);
 
-    /* Other IP and ARP is spoofed.  Other protocols carry no address that
-     * could be checked and pass with the right MAC (V6). */
-    add_security(&s, FLOW_TABLE_PORT_SECURITY, FLOW_PRIO_DENY, ",ip");
-    add_security(&s, FLOW_TABLE_PORT_SECURITY, FLOW_PRIO_DENY, ",ipv6");
-    add_security(&s, FLOW_TABLE_PORT_SECURITY, FLOW_PRIO_DENY, ",arp");
-    add_security(&s, FLOW_TABLE_PORT_SECURITY, FLOW_PRIO_DENY, ",rarp");
+    /* Protocols other than IP and ARP carry no address that could be checked
+     * and pass with the right MAC (V6). */
     add_security(&s, FLOW_TABLE_PORT_SECURITY, FLOW_PRIO_LOW,
                  ",dl_src="ETH_ADDR_FMT, ETH_ADDR_ARGS(mac));
-    add_security(&s, FLOW_TABLE_PORT_SECURITY, FLOW_PRIO_DEFAULT, "%s", "");
     ds_destroy(&s.m);
 }
 

@@ -265,6 +265,7 @@ test_pipeline(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
     ovs_assert(eth_addr_from_string("02:00:00:00:00:01", &port->mac));
 
     print_list("nve", pipeline_nve(hv1, u16_to_ofp(1), u16_to_ofp(2), 1000));
+    print_list("denied", pipeline_denied(hv1));
     print_list("vn", pipeline_vn(vn));
     print_list("flood-local", pipeline_flood_local(
         vn, (ofp_port_t []) { u16_to_ofp(10), u16_to_ofp(11) }, 2));
