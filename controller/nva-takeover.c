@@ -49,25 +49,27 @@ may_change(const struct port *port)
             && !port->keep);
 }
 
-/* Returns the gateway that shall serve 'port': the one asked for; otherwise
+/* Returns the gateway that shall serve 'port': the one asked for, otherwise
  * the one that did or does, wherever the port is now (C2), unless ports of the
  * VN go to the nearest; otherwise the nearest.  One that takes over from
- * another must be able to serve before anybody sends to it; without any, all
- * stays as it is.  If all have failed, a port that has none gets one of these:
- * its NVE may serve all the same. */
+ * another, also if it was asked for, must be able to serve before anybody
+ * sends to it; without any, all stays as it is.  If all have failed, a port
+ * that has none gets one of these: its NVE may serve all the same. */
 static struct gateway *
 choose(const struct port *port)
 {
-    struct gateway *gw = gateway_find(port->vn, port->gateway_wanted);
+    struct gateway *wanted = gateway_find(port->vn, port->gateway_wanted);
     const struct nve *at = port->place.nve;
+    struct gateway *gw = port->gateway;
     struct gateway *other = NULL;
 
-    if (gw && gateway_is_usable(gw)) {
-        return gw;
-    }
-    gw = port->gateway;
     if (!gw && port->gateway_last) {
         gw = gateway_find(port->vn, port->gateway_last);
+    }
+    if (wanted && gateway_is_usable(wanted)
+        && (wanted->ready || wanted == gw || !gw
+            || !gateway_is_usable(gw))) {
+        return wanted;
     }
     if (gw && gateway_is_usable(gw)) {
         other = may_change(port) ? gateway_nearest(port->vn, at,
@@ -145,6 +147,9 @@ nva_takeover_get_port_error(const struct port *port)
     } else if (gw && gw != port->gateway && !gateway_is_usable(gw)) {
         return xasprintf("gateway: %s is %s", gw->name,
                          nva_takeover_state(gw));
+    } else if (gw && gw != port->gateway && port->gateway) {
+        return xasprintf("gateway: %s is not ready, its NVE %s has not "
+                         "confirmed its flows yet", gw->name, gw->nve->name);
     } else if (!port->gateway && port->place.nve
                && !ovs_list_is_empty(&port->vn->gateways)) {
         return xasprintf("no gateway of VN %s takes ports", port->vn->name);
