@@ -371,15 +371,13 @@ act(struct move *move, enum migration_action action, long long int now,
         break;
 
     case MIGRATION_DO_COMMIT_REST:
+        /* By move_run(): this may be a callback of the new NVE's stage, in
+         * which others must not be made anew. */
         move->rest_at = now;
         if (!move->heard && move->cached) {
             COVERAGE_INC(move_cached);
             move->rest_at = MAX(now,
                                 move->new_part->confirmed_at + SETTLE_MS);
-        }
-        if (now >= move->rest_at) {
-            move->rest_at = LLONG_MAX;
-            commit_rest(move, now, wall);
         }
         break;
 
