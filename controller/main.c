@@ -8,6 +8,7 @@
 
 #include "command-line.h"
 #include "daemon.h"
+#include "dummy.h"
 #include "fatal-signal.h"
 #include "memory.h"
 #include "nva.h"
@@ -45,7 +46,7 @@ usage(void)
            "  --bird=SOCKET             tell BIRD of them by its control "
            "socket\n"
            "  --unixctl=SOCKET          control socket\n"
-           "  --enable-faults           for tests: the command nva/fault\n"
+           "  --enable-faults           for tests: nva/fault, time/warp\n"
            "  -h, --help                this help\n"
            "  -V, --version             version\n",
            program_name, program_name, NVA_RUNDIR);
@@ -217,6 +218,9 @@ main(int argc, char *argv[])
         exit(EXIT_FAILURE);
     }
     unixctl_command_register("exit", "", 0, 0, exit_cb, &exiting);
+    if (o.nva.enable_faults) {
+        timeval_dummy_register();
+    }
     nva = start(&o);
     daemonize_complete();
     VLOG_INFO("ovs-nva %s", NVA_VERSION);
