@@ -371,8 +371,7 @@ act(struct move *move, enum migration_action action, long long int now,
         break;
 
     case MIGRATION_DO_COMMIT_REST:
-        /* By move_run(): this may be a callback of the new NVE's stage, in
-         * which others must not be made anew. */
+        /* By move_run(), as this may be a callback of the new NVE's. */
         move->rest_at = now;
         if (!move->heard && move->cached) {
             COVERAGE_INC(move_cached);

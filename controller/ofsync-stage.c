@@ -364,17 +364,30 @@ ofsync_stage_went_down__(struct ofsync *os)
     }
 }
 
+/* Returns a stage whose commit goes without a bundle of its own, or null. */
+static struct ofsync_stage *
+find_bare_commit(const struct ofsync *os)
+{
+    struct ofsync_stage *stage;
+
+    LIST_FOR_EACH (stage, node, &os->stages) {
+        if (stage->state == OFSYNC_STAGE_COMMITTING && !stage->req) {
+            return stage;
+        }
+    }
+    return NULL;
+}
+
 /* All that is wanted has been confirmed: so have those commits that went
- * without a bundle of their own. */
+ * without a bundle of their own.  When the owner is told of one, it may destroy
+ * others, and want something else: then the rest is confirmed with that. */
 void
 ofsync_stage_confirmed__(struct ofsync *os)
 {
     struct ofsync_stage *stage;
 
-    LIST_FOR_EACH_SAFE (stage, node, &os->stages) {
-        if (stage->state == OFSYNC_STAGE_COMMITTING && !stage->req) {
-            set_state(stage, OFSYNC_STAGE_COMMITTED);
-        }
+    while (ofsync_is_confirmed(os) && (stage = find_bare_commit(os))) {
+        set_state(stage, OFSYNC_STAGE_COMMITTED);
     }
 }
 

@@ -164,8 +164,9 @@ struct port {
                                  * owner. */
 
     struct place place;
-    long long int moved_at;     /* When it last was put elsewhere or a move of
-                                 * it ended, in ms.  Set by the owner. */
+    long long int moved_at;     /* When it last was put elsewhere or got other
+                                 * addresses, or a move of it ended, in ms.
+                                 * Set by the owner. */
     bool closed;                /* Its VM there is stopped (V9). */
     struct move *move;          /* The move that it is on, or null. */
     struct gateway *gateway;    /* The one that serves it, or null. */
