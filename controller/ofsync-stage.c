@@ -379,8 +379,9 @@ find_bare_commit(const struct ofsync *os)
 }
 
 /* All that is wanted has been confirmed: so have those commits that went
- * without a bundle of their own.  When the owner is told of one, it may destroy
- * others, and want something else: then the rest is confirmed with that. */
+ * without a bundle of their own.  When the owner is told of one, it may
+ * destroy others, and want something else: then the rest is confirmed with
+ * that. */
 void
 ofsync_stage_confirmed__(struct ofsync *os)
 {
