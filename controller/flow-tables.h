@@ -30,9 +30,10 @@
     FLOW_TABLE(12, DENIED, "denied", "", "",                                \
                "Drop what port security denies, and report a sample")       \
     FLOW_TABLE(15, ACTIVATION, "activation",                                \
-               "in_port,origin,metadata", "",                               \
+               "in_port,origin,metadata", "place,announced",                \
                "Cut over a move when its VM is heard at the new NVE")       \
-    FLOW_TABLE(16, ANNOUNCE, "announce", "in_port,metadata", "",            \
+    FLOW_TABLE(16, ANNOUNCE, "announce", "in_port,metadata",                 \
+               "place,announced",                                           \
                "Tell all others that a VM runs at its new place")           \
     FLOW_TABLE(28, RESPONDER_LIMIT, "responder-limit", "in_port", "",       \
                "Meter ARP and ND requests of a port")                       \
@@ -81,7 +82,7 @@
                "A copy for one port, unless its own VM sent it")            \
     FLOW_TABLE(70, OUTPUT, "output", "place,port,origin", "",               \
                "Deliver to a port; from tunnel to tunnel only by redirect") \
-    FLOW_TABLE(71, TUNNEL, "tunnel", "encap,place,metadata", "",            \
+    FLOW_TABLE(71, TUNNEL, "tunnel", "encap,place,announced,metadata", "",  \
                "Send through the tunnel port of an encapsulation")          \
     FLOW_TABLE(72, UPLINK, "uplink", "metadata", "",                        \
                "Send through the uplink into a physical network")           \
@@ -104,6 +105,8 @@
              "0 unknown, 1 the port's gateway, 2 the one before")           \
     FLOW_REG(1,  ND_FLAGS,  "nd_flags",  "flags of the answer")             \
     FLOW_REG(2,  ND_OPTION, "nd_option", "option type of the answer")       \
+    FLOW_REG(3,  ANNOUNCED, "announced",                                    \
+             "last 32 bits of the address for place 5")                     \
     FLOW_REG(8,  VN_IN,     "vn_in",     "VNI before a gateway routed it")  \
     FLOW_REG(9,  CHUNK,     "chunk",     "next part of a flood list")       \
     FLOW_REG(10, ORIGIN,    "origin",                                       \
@@ -171,13 +174,22 @@ enum flow_priority {
     FLOW_PRIO_POLICY = 2000     /* Minus the number of the rule. */
 };
 
-/* Frames to these addresses carry nothing but their source: "this VM is here
- * now".  They are group addresses of our own, which are never forwarded, so
- * they reach no VM and none can send them.  The last 16 bits are those of the
- * move: what was said in an earlier one must not be taken for news. */
-#define FLOW_ANNOUNCE_FMT "03:4e:56:41:%02x:%02x"
+/* Frames to these addresses say by their source: "this VM is here now".  They
+ * are group addresses of our own, which are never forwarded, so they reach no
+ * VM and none can send them.  The last 16 bits are those of the move: what was
+ * said in an earlier one must not be taken for news.
+ *
+ * The first kind is a copy and carries nothing else.  The other kind, with one
+ * bit more, is the only one of a broadcast frame; who gets it makes it one
+ * again. */
+#define FLOW_ANNOUNCE_HIGH_BITS "03:4e:00:00:00:00/ff:ff:00:00:00:00"
+#define FLOW_ANNOUNCE_COPY 0x56410000
+#define FLOW_ANNOUNCE_FRAME 0x56430000
+#define FLOW_ANNOUNCE_LOW_BITS(KIND, ID) ((KIND) | ((ID) & 0xffff))
+#define FLOW_ANNOUNCE_FMT "03:4e:56:41:%02x:%02x/ff:ff:ff:fd:ff:ff"
 #define FLOW_ANNOUNCE_ARGS(ID) (int) ((ID) >> 8 & 0xff), (int) ((ID) & 0xff)
-#define FLOW_ANNOUNCE_MACS "03:4e:56:41:00:00/ff:ff:ff:ff:00:00"
+#define FLOW_ANNOUNCE_MACS "03:4e:56:41:00:00/ff:ff:ff:fd:00:00"
+#define FLOW_ANNOUNCE_FRAME_MACS "03:4e:56:43:00:00/ff:ff:ff:ff:00:00"
 
 /* The controller's own address, from which it asks VMs whether they are there
  * (prober.h), and the IPv6 link-local address that is made from it.  What VMs

@@ -33,6 +33,9 @@
  * discarded when a table changes. */
 #define LEARN_LIMIT 4
 
+/* The match on what is announced with the frame itself, not with a copy. */
+#define ANNOUNCED_RARP ",rarp,dl_dst=ff:ff:ff:ff:ff:ff"
+
 /* Appends a learn() of a mapping for the source of the packet; the caller
  * adds what it loads and the closing parenthesis. */
 static void
@@ -63,14 +66,14 @@ put_learn_remote(struct ds *s, enum flow_place place, const struct nve *nve,
     }
 }
 
-/* Appends the actions that announce the VM of move 'id' to all other NVEs. */
+/* Appends the actions that make what is sent to other NVEs announcements of
+ * the VM of move 'id', of 'kind'. */
 static void
-put_announce(struct ds *s, uint64_t id)
+put_announced(struct ds *s, uint32_t kind, uint64_t id)
 {
-    ds_put_format(s, "set_field:"FLOW_ANNOUNCE_FMT"->eth_dst,"
-                  "set_field:%d->"REG_PLACE",resubmit(,%d)",
-                  FLOW_ANNOUNCE_ARGS(id), FLOW_PLACE_ANNOUNCED,
-                  FLOW_TABLE_FLOOD_REMOTE);
+    ds_put_format(s, "set_field:%d->"REG_PLACE",set_field:%#"PRIx64"->"
+                  REG_ANNOUNCED, FLOW_PLACE_ANNOUNCED,
+                  FLOW_ANNOUNCE_LOW_BITS(kind, id));
 }
 
 /* Appends to 'fl' that packets from 'ofport' that match 'match' pass the
@@ -111,7 +114,8 @@ add_announce(struct flow_list *fl, uint64_t id, ofp_port_t ofport, bool punt)
     struct ds a = DS_EMPTY_INITIALIZER;
 
     ds_put_char(&a, ',');
-    put_announce(&a, id);
+    put_announced(&a, FLOW_ANNOUNCE_COPY, id);
+    ds_put_format(&a, ",resubmit(,%d)", FLOW_TABLE_FLOOD_REMOTE);
     add_metered(fl, id, ofport, "", ds_cstr(&a), punt);
     ds_destroy(&a);
 }
@@ -156,15 +160,16 @@ pipeline_move_arrival(const struct port *port, uint64_t id, ofp_port_t ofport,
         add_activation(fl, FLOW_PRIO_NORMAL, cookie, ofport);
         add_announce(fl, id, ofport, punt);
 
-        /* What QEMU says for a VM: the announcement goes first, and an answer
-         * would only delay it.  It is not metered, for a meter would keep the
-         * RARP itself from all others, whom it reaches, too. */
-        put_announce(&a, id);
+        /* What QEMU says for a VM.  It goes to all others anyway, so it goes
+         * there as the announcement, and its receivers turn it back: another
+         * copy for each of them, and an answer, would delay the cut-over.  It
+         * is not metered, as a meter would keep the RARP from the VMs. */
+        put_announced(&a, FLOW_ANNOUNCE_FRAME, id);
         flow_list_add(fl, FLOW_TABLE_ACTIVATION, FLOW_PRIO_OVERRIDE, cookie,
-                      fmt(&m, "in_port=%"PRIu32",rarp", ofport),
-                      "clone(%s),clone(resubmit(,%d)),resubmit(,%d)",
+                      fmt(&m, "in_port=%"PRIu32 ANNOUNCED_RARP, ofport),
+                      "%s,clone(resubmit(,%d)),resubmit(,%d)",
                       ds_cstr(&a), FLOW_TABLE_LOOKUP, FLOW_TABLE_ANNOUNCE);
-        add_metered(fl, id, ofport, ",rarp", "", punt);
+        add_metered(fl, id, ofport, ANNOUNCED_RARP, "", punt);
         ds_destroy(&a);
     }
 

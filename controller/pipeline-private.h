@@ -20,6 +20,7 @@ struct gateway;
 #define REG_WAY         R(0)
 #define REG_ND_FLAGS    R(1)
 #define REG_ND_OPTION   R(2)
+#define REG_ANNOUNCED   R(3)
 #define REG_VN_IN       R(8)
 #define REG_CHUNK       R(9)
 #define REG_ORIGIN      R(10)
@@ -30,6 +31,7 @@ struct gateway;
 #define REG_TOO_BIG     R(15)
 BUILD_ASSERT_DECL(FLOW_REG_WAY == 0
                   && FLOW_REG_ND_FLAGS == 1 && FLOW_REG_ND_OPTION == 2
+                  && FLOW_REG_ANNOUNCED == 3
                   && FLOW_REG_VN_IN == 8 && FLOW_REG_CHUNK == 9
                   && FLOW_REG_ORIGIN == 10 && FLOW_REG_PLACE == 11
                   && FLOW_REG_PORT == 12 && FLOW_REG_ENCAP == 13

@@ -79,10 +79,12 @@ add_tunnel(struct flow_list *fl, const struct nve *nve, enum encap encap,
                   "output:%"PRIu32, ofport);
 
     /* An announcement is a copy of any frame, of which the end is for nobody
-     * and may not fit into the underlay. */
+     * and may not fit into the underlay; or the VM's RARP itself. */
     flow_list_add(fl, FLOW_TABLE_TUNNEL, FLOW_PRIO_NORMAL, cookie,
                   fmt(&m, REG_ENCAP"=%d,"REG_PLACE"=%d", encap,
                       FLOW_PLACE_ANNOUNCED),
+                  "set_field:"FLOW_ANNOUNCE_HIGH_BITS"->eth_dst,"
+                  "move:"REG_ANNOUNCED"[]->NXM_OF_ETH_DST[0..31],"
                   "move:OXM_OF_METADATA[0..23]->NXM_NX_TUN_ID[0..23],"
                   "output(port=%"PRIu32",max_len=%d)", ofport, ETH_TOTAL_MIN);
     ds_destroy(&m);
@@ -152,11 +154,16 @@ add_defaults(struct flow_list *fl, uint64_t cookie)
     }
 
     /* What bridges never forward (IEEE 802.1Q table 8-1), from anywhere; and
-     * the announcement of a move, which has done its work. */
+     * the announcement of a move, which has done its work, unless it is what
+     * all shall hear. */
     flow_list_add(fl, FLOW_TABLE_LOOKUP, FLOW_PRIO_OVERRIDE, cookie,
                   "dl_dst=01:80:c2:00:00:00/ff:ff:ff:ff:ff:f0", "drop");
-    flow_list_add(fl, FLOW_TABLE_LOOKUP, FLOW_PRIO_OVERRIDE, cookie,
+    flow_list_add(fl, FLOW_TABLE_LOOKUP, FLOW_PRIO_NORMAL, cookie,
                   "dl_dst="FLOW_ANNOUNCE_MACS, "drop");
+    flow_list_add(fl, FLOW_TABLE_LOOKUP, FLOW_PRIO_OVERRIDE, cookie,
+                  REG_ORIGIN"=1,dl_dst="FLOW_ANNOUNCE_FRAME_MACS,
+                  "set_field:ff:ff:ff:ff:ff:ff->eth_dst,resubmit(,%d)",
+                  FLOW_TABLE_FLOOD);
     /* What VMs say to the controller is for no other VM; and it hears them
      * only while it asks them, see pipeline_move_answers(). */
     flow_list_add(fl, FLOW_TABLE_LOOKUP, FLOW_PRIO_NORMAL, cookie,

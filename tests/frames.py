@@ -9,8 +9,8 @@ VM number N has the MAC address 0a:00:00:00:00:0N and the IP addresses
 198.51.100.N and 2001:db8:1::N.  The frame is what VM --me=N says from the
 namespace AT, about or to VM --to=N.  Waits until each NAMESPACE has got as
 many copies as COUNT, at most 5 s, and then as long as a surplus copy may take;
-prints what differs, and each frame to 01:80:c2:00:00:0X or 03:4e:56:41:XX:XX,
-which no VM may see.
+prints what differs, and each frame to 01:80:c2:00:00:0X, 03:4e:56:41:XX:XX or
+03:4e:56:43:XX:XX, which no VM may see.
 With --answers, prints instead what AT hears in answer.
 """
 
@@ -138,6 +138,8 @@ KINDS = {
                           bytes(4)),
     "rarp-other": lambda a: arp(a, BROADCAST, 3, mac(a.to), bytes(4), 0x8035,
                                 bytes(4)),
+    "rarp-unicast": lambda a: arp(a, mac(a.to), 3, mac(a.sha), bytes(4),
+                                  0x8035, bytes(4)),
     "na-unsolicited": lambda a: na(a, ALL_NODES_MAC, ALL_NODES, 0x20000000),
     "na-solicited": lambda a: na(a, mac(a.to), ip6(a.to), 0x60000000),
     "ns": lambda a: ns(a, ip6(a.ip), ip6(a.to), b"\x01\x01" + mac(a.sha)),
@@ -212,7 +214,8 @@ def count(args, frame, watched):
     def note(s, f):
         if f.startswith(frame):
             got[s] += 1
-        if f.startswith((b"\x01\x80\xc2\x00\x00", b"\x03NVA")):
+        if f.startswith((b"\x01\x80\xc2\x00\x00", b"\x03NVA",
+                         b"\x03NVC")):
             print("a VM has seen", f.hex())
 
     for s, f in received(watched, DEADLINE if any(wanted.values()) else 0):
