@@ -35,7 +35,8 @@
         "As CUTOVER_NEW, but the VM does not run at the new place yet.")    \
     MIGRATION_PHASE(HOLD_REST, "cutover", 0,                                \
         "The new NVE has confirmed.  The peers are being told to commit, "  \
-        "and when they have, the old NVE.")                                 \
+        "and when they have, the old NVE, and then nothing may come to "    \
+        "the old interface any more.")                                      \
     MIGRATION_PHASE(HELD, "held", 0,                                        \
         "All that are connected have switched.  Packets wait in the new "   \
         "interface for the VM.")                                            \

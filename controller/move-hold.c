@@ -29,6 +29,20 @@ VLOG_DEFINE_THIS_MODULE(move_hold);
 #define RELEASE_POLL_MS 5
 #define RELEASE_MAX_MS 1000
 
+/* An NVE that has confirmed a change goes on working off the flows that it has
+ * cached until it has looked at them all: some ms, or 50 if there are ten
+ * thousand.  So a hold is reached when nothing has been delivered to the old
+ * interface for QUIET_MS, and for QUIET_GAPS times as long as packets were
+ * apart since the peers were told, but not sooner than QUIET_MIN_MS and not
+ * later than QUIET_MAX_MS after the old NVE has confirmed. */
+#define QUIET_MS 20
+#define QUIET_GAPS 3
+#define QUIET_MIN_MS 5
+#define QUIET_MAX_MS 1000
+
+/* How often it is looked. */
+#define QUIET_POLL_MS 5
+
 static const char *const words[] = {
     [MOVE_NOT_HELD] = "",
     [MOVE_HOLD] = "hold",
@@ -84,10 +98,68 @@ move_delivered(struct move *move, const struct nve *nve, uint64_t n_packets,
         d->started = true;
         d->base = n_packets;
     }
-    d->n_packets = n_packets - d->base;
+    if (d->n_packets != n_packets - d->base) {
+        d->n_packets = n_packets - d->base;
+        d->changed_at = now;
+    }
+    if (d == &move->at_old && move->look_packets == UINT64_MAX) {
+        move->look_packets = d->n_packets;
+    }
     if (d == &move->at_new && move->migration.phase == MIGRATION_RELEASING) {
         move_step__(move, MIGRATION_EV_COUNTED, now, wall);
     }
+}
+
+/* Until the old interface is quiet. */
+
+void
+move_look__(struct move *move, long long int now)
+{
+    if (move->old_ofport
+        && (move->hold == MOVE_HOLD || move->at_old.started)) {
+        move->look_since = move->at_old.changed_at = now;
+        move->look_packets = UINT64_MAX;
+        move->look_at = now;
+    }
+}
+
+/* Returns when the old interface is quiet if nothing else is delivered. */
+static long long int
+quiet_at(const struct move *move)
+{
+    long long int changed = move->at_old.changed_at;
+    uint64_t n = (move->look_packets == UINT64_MAX ? 0
+                  : move->at_old.n_packets - move->look_packets);
+    long long int gap = n ? (changed - move->look_since) / n : 0;
+
+    if (move->cut_old_at == LLONG_MAX) {
+        return LLONG_MAX;
+    }
+    return MIN(MAX(changed + MAX(QUIET_MS, QUIET_GAPS * gap),
+                   move->cut_old_at + QUIET_MIN_MS),
+               move->cut_old_at + QUIET_MAX_MS);
+}
+
+void
+move_look_run__(struct move *move, long long int now, long long int wall)
+{
+    if (now < move->look_at) {
+        return;
+    } else if (now < quiet_at(move) && move_is_connected__(move->old_nve)) {
+        ofsync_count_port(move->old_nve->ofsync, move_unit__(move),
+                          move->old_ofport);
+        move->look_at = now + QUIET_POLL_MS;
+    } else {
+        move->look_at = LLONG_MAX;
+        move_check_switched__(move, now, wall);
+    }
+}
+
+bool
+move_is_old_quiet__(const struct move *move)
+{
+    return (move->look_at == LLONG_MAX || move->hold != MOVE_HOLD
+            || move->migration.phase != MIGRATION_HOLD_REST);
 }
 
 /* Taking a hold back. */
@@ -106,7 +178,7 @@ move_release__(struct move *move, long long int now)
     struct move_part *part;
 
     /* All but the new NVE, where what is under way may still arrive. */
-    move->rest_at = move->old_at = LLONG_MAX;
+    move->rest_at = move->old_at = move->look_at = LLONG_MAX;
     move->cut_old = move->cut_peers = false;
     LIST_FOR_EACH (part, move_node, &move->parts) {
         part->confirmed = false;

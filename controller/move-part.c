@@ -143,7 +143,8 @@ move_part_set_committed__(struct move_part *part)
     if (!part->committed) {
         part->committed = true;
         part->move->n_committed++;
-        /* So that check_switched() finds those first that it waits for. */
+        /* So that move_check_switched__() finds those first that it waits
+         * for. */
         ovs_list_remove(&part->move_node);
         ovs_list_push_back(&part->move->parts, &part->move_node);
     }

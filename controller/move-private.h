@@ -12,6 +12,10 @@
 /* Tells the owner that 'point' has been reached, for tests. */
 void move_reached__(struct move *move, enum fault_point point);
 
+/* Goes on if all have switched. */
+void move_check_switched__(struct move *move, long long int now,
+                           long long int wall);
+
 /* Feeds the procedure with 'event' and does what follows. */
 void move_step__(struct move *move, enum migration_event event,
                  long long int now, long long int wall);
@@ -44,6 +48,15 @@ bool move_part_is_released__(const struct move_part *part);
 void move_release__(struct move *move, long long int now);
 void move_release_run__(struct move *move, long long int now,
                         long long int wall);
+
+/* The peers have been told of a hold: looks what the old NVE still delivers to
+ * the VM's interface until that is nothing. */
+void move_look__(struct move *move, long long int now);
+void move_look_run__(struct move *move, long long int now, long long int wall);
+
+/* Returns false if a VM that is going to stop must not yet, because its old
+ * interface may still be delivered to. */
+bool move_is_old_quiet__(const struct move *move);
 
 /* The unit of the move itself in the flows of an NVE. */
 uint64_t move_unit__(const struct move *move);

@@ -58,8 +58,6 @@ COVERAGE_DEFINE(move_restaged);
 
 static void act(struct move *, enum migration_action, long long int now,
                 long long int wall);
-static void check_switched(struct move *, long long int now,
-                           long long int wall);
 
 void
 move_reached__(struct move *move, enum fault_point point)
@@ -79,6 +77,13 @@ move_step__(struct move *move, enum migration_event event, long long int now,
     move->report_at = MAX(move->report_at,
                           move->migration.since + REPORT_INTERVAL_MS);
     act(move, action, now, wall);
+
+    /* The VM runs, so it does not matter any more what its old interface is
+     * delivered. */
+    if (event == MIGRATION_EV_TRIGGER
+        && move->migration.phase == MIGRATION_CUTOVER_REST) {
+        move_check_switched__(move, now, wall);
+    }
 }
 
 bool
@@ -153,6 +158,7 @@ move_create(const struct move_class *class, void *aux, struct topology *t,
     move->there.nve = config->new_nve;
     move->drain_at = move->commit_at = LLONG_MAX;
     move->rest_at = move->old_at = move->release_at = LLONG_MAX;
+    move->look_at = move->cut_old_at = LLONG_MAX;
     move->report_at = now + REPORT_INTERVAL_MS;
     if (move_interface_at__(move, move->old_nve)) {
         move->old_ofport = move_interface_at__(move, move->old_nve)->ofport;
@@ -267,6 +273,7 @@ move_undo__(struct move *move)
     struct move_part *part;
 
     move->commit_at = move->rest_at = move->old_at = LLONG_MAX;
+    move->look_at = LLONG_MAX;
     LIST_FOR_EACH (part, move_node, &move->parts) {
         if (ofsync_stage_get_state(part->stage) == OFSYNC_STAGE_REFUSED
             && is_cut(part)) {
@@ -288,6 +295,7 @@ complete(struct move *move)
     struct port *port = move->port;
     struct move_part *part;
 
+    move->look_at = LLONG_MAX;
     LIST_FOR_EACH (part, move_node, &move->parts) {
         /* With what was learned once more: when Open vSwitch discards a cached
          * flow, it carries out its learn() for the packets that it has not
@@ -350,12 +358,15 @@ commit_rest(struct move *move, long long int now, long long int wall)
             move_part_commit__(part, now);
         }
     }
+    if (move->hold) {
+        move_look__(move, now);
+    }
     move_reached__(move, FAULT_COMMIT_REST_SENT);
     wiring_port_groups_changed(move->topology, move->port);
     LIST_FOR_EACH_SAFE (part, move_node, &move->parts) {
         move_stage_changed(part, now, wall);
     }
-    check_switched(move, now, wall);
+    move_check_switched__(move, now, wall);
 }
 
 static void
@@ -526,8 +537,9 @@ note_slowest(const struct move_part *part, long long int wall)
                         ? wall - move->times[MOVE_TRIGGERED] : 0);
 }
 
-static void
-check_switched(struct move *move, long long int now, long long int wall)
+void
+move_check_switched__(struct move *move, long long int now,
+                      long long int wall)
 {
     struct move_part *part;
 
@@ -554,7 +566,8 @@ check_switched(struct move *move, long long int now, long long int wall)
         move->times[MOVE_PEERS_SWITCHED] = wall;
         move_reached__(move, FAULT_PEERS_SWITCHED);
     }
-    if (migration_expects(&move->migration, MIGRATION_EV_SWITCHED)) {
+    if (migration_expects(&move->migration, MIGRATION_EV_SWITCHED)
+        && move_is_old_quiet__(move)) {
         move_step__(move, MIGRATION_EV_SWITCHED, now, wall);
         if (move->migration.phase == MIGRATION_HELD) {
             move->times[MOVE_HELD] = wall;
@@ -603,14 +616,11 @@ move_stage_changed(struct move_part *part, long long int now,
             if (part == move->old_part) {
                 move->times[MOVE_COMMITTED_OLD] = wall;
                 move_reached__(move, FAULT_COMMITTED_OLD);
-                if (move->hold == MOVE_PAUSED && move->at_old.started) {
-                    ofsync_count_port(move->old_nve->ofsync,
-                                      move_unit__(move), move->old_ofport);
-                }
+                move->cut_old_at = now;
             } else {
                 note_slowest(part, wall);
             }
-            check_switched(move, now, wall);
+            move_check_switched__(move, now, wall);
         }
         break;
 
@@ -634,7 +644,7 @@ move_part_update(struct move_part *part, long long int now,
     }
     if (move->cut_peers) {
         /* One that went away or left does not hold up the others. */
-        check_switched(move, now, wall);
+        move_check_switched__(move, now, wall);
         return;
     }
     if (!migration_is_revocable(&move->migration) || !part->stage) {
@@ -716,6 +726,7 @@ move_run(struct move *move, long long int now, long long int wall)
         move->class->changed(move, move->aux);
     }
     move_release_run__(move, now, wall);
+    move_look_run__(move, now, wall);
     if (now >= move->old_at) {
         move->old_at = LLONG_MAX;
         commit_old(move, now, wall);
@@ -754,7 +765,7 @@ move_deadline(const struct move *move)
 
     deadline = MIN(deadline, MIN(move->commit_at,
                                  MIN(move->rest_at, move->old_at)));
-    deadline = MIN(deadline, move->release_at);
+    deadline = MIN(deadline, MIN(move->release_at, move->look_at));
     if (move_is_waiting__(move)) {
         deadline = MIN(deadline, move->report_at);
     }

@@ -92,6 +92,7 @@ struct move_delivery {
     bool started;
     uint64_t base;
     uint64_t n_packets;
+    long long int changed_at;   /* When 'n_packets' was first seen. */
 };
 
 struct move_class {
@@ -156,6 +157,12 @@ struct move {
     long long int release_at;   /* when to look again, */
     long long int release_by;   /* and how long the new NVE may take. */
     struct move_delivery at_old, at_new;
+
+    /* A hold: whether the old interface is still delivered to. */
+    long long int look_since;   /* Since the peers have been told. */
+    uint64_t look_packets;      /* 'at_old.n_packets' then. */
+    long long int look_at;      /* When to look next, else LLONG_MAX. */
+    long long int cut_old_at;   /* When the old NVE has confirmed, or that. */
 
     /* Draining. */
     ofp_port_t old_ofport;      /* Of the interface at the old NVE, */
