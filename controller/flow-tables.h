@@ -179,9 +179,9 @@ enum flow_priority {
  * VM and none can send them.  The last 16 bits are those of the move: what was
  * said in an earlier one must not be taken for news.
  *
- * The first kind is a copy and carries nothing else.  The other kind, with one
- * bit more, is the only one of a broadcast frame; who gets it makes it one
- * again. */
+ * COPY is of a frame that goes its way besides, and carries nothing else.
+ * FRAME is a broadcast that is sent in no other way; its receivers make it a
+ * broadcast again.  FMT and MACS match both. */
 #define FLOW_ANNOUNCE_HIGH_BITS "03:4e:00:00:00:00/ff:ff:00:00:00:00"
 #define FLOW_ANNOUNCE_COPY 0x56410000
 #define FLOW_ANNOUNCE_FRAME 0x56430000

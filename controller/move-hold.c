@@ -143,9 +143,15 @@ quiet_at(const struct move *move)
 void
 move_look_run__(struct move *move, long long int now, long long int wall)
 {
+    /* It does not matter any more once the VM runs at its new place, unless it
+     * had stopped before and what is lost is counted. */
+    bool matters = (move->migration.phase == MIGRATION_HOLD_REST
+                    || move->hold == MOVE_PAUSED);
+
     if (now < move->look_at) {
         return;
-    } else if (now < quiet_at(move) && move_is_connected__(move->old_nve)) {
+    } else if (matters && now < quiet_at(move)
+               && move_is_connected__(move->old_nve)) {
         ofsync_count_port(move->old_nve->ofsync, move_unit__(move),
                           move->old_ofport);
         move->look_at = now + QUIET_POLL_MS;
@@ -158,8 +164,7 @@ move_look_run__(struct move *move, long long int now, long long int wall)
 bool
 move_is_old_quiet__(const struct move *move)
 {
-    return (move->look_at == LLONG_MAX || move->hold != MOVE_HOLD
-            || move->migration.phase != MIGRATION_HOLD_REST);
+    return move->look_at == LLONG_MAX || move->hold != MOVE_HOLD;
 }
 
 /* Taking a hold back. */

@@ -77,13 +77,6 @@ move_step__(struct move *move, enum migration_event event, long long int now,
     move->report_at = MAX(move->report_at,
                           move->migration.since + REPORT_INTERVAL_MS);
     act(move, action, now, wall);
-
-    /* The VM runs, so it does not matter any more what its old interface is
-     * delivered. */
-    if (event == MIGRATION_EV_TRIGGER
-        && move->migration.phase == MIGRATION_CUTOVER_REST) {
-        move_check_switched__(move, now, wall);
-    }
 }
 
 bool
