@@ -11,6 +11,7 @@ namespace AT, about or to VM --to=N.  Waits until each NAMESPACE has got as
 many copies as COUNT, at most 5 s, and then as long as a surplus copy may take;
 prints what differs, and each frame to 01:80:c2:00:00:0X, 03:4e:56:41:XX:XX or
 03:4e:56:43:XX:XX, which no VM may see.
+With --any-destination, a copy to another MAC address counts, too.
 With --answers, prints instead what AT hears in answer.
 """
 
@@ -212,7 +213,8 @@ def count(args, frame, watched):
     got = {s: 0 for s in watched}
 
     def note(s, f):
-        if f.startswith(frame):
+        if f.startswith(frame) or (args.any_destination
+                                   and f[6:].startswith(frame[6:])):
             got[s] += 1
         if f.startswith((b"\x01\x80\xc2\x00\x00", b"\x03NVA",
                          b"\x03NVC")):
@@ -238,6 +240,7 @@ def main():
     parser.add_argument("--mac", type=int, help="Ethernet source, not --me")
     parser.add_argument("--sha", type=int, help="ARP or ND's, not --mac")
     parser.add_argument("--ip", type=int, help="source, not --me")
+    parser.add_argument("--any-destination", action="store_true")
     parser.add_argument("--count", type=int, default=1)
     parser.add_argument("--net6", default=NET6)
     parser.add_argument("--answers", action="store_true")
