@@ -101,6 +101,7 @@ controller_libnva_a_SOURCES = \
 	controller/ofconn.h \
 	controller/ofsync-dump.c \
 	controller/ofsync-learned.c \
+	controller/ofsync-meter.c \
 	controller/ofsync-private.h \
 	controller/ofsync-stage.c \
 	controller/ofsync-writer.c \

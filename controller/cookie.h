@@ -61,7 +61,11 @@ struct uuid;
            "Connections that stay with the gateway that served the port.")  \
     COOKIE(BEGUN, 23, "begun", PORT,                                        \
            "TCP connections that the port has begun since it has another "  \
-           "gateway.")
+           "gateway.")                                                      \
+    COOKIE(GATE_OLD, 24, "gate-old", MIGRATION,                             \
+           "Gate of the old place: open until the cut-over, then shut.")    \
+    COOKIE(GATE_NEW, 25, "gate-new", MIGRATION,                             \
+           "Gate of the new place: shut until the cut-over, then open.")
 
 enum cookie_kind {
 #define COOKIE(NAME, N, STRING, OBJECT, MEANING) COOKIE_##NAME = N,

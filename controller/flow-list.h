@@ -45,12 +45,20 @@ struct flow_entry {
     const uint8_t *body;
 };
 
-/* A rate limit in packets per second.  'id' 0 is no meter. */
+/* A rate limit in packets per second.  'id' 0 is no meter.  Open vSwitch 3.1
+ * divides by the rate, so it must not be 0. */
 struct flow_meter {
     uint32_t id;
     uint32_t rate;
     uint32_t burst;
+    uint32_t linger_ms;         /* How long it stays when no flow has it any
+                                 * more: for those that are still cached, a
+                                 * meter that is gone lets everything pass. */
 };
+
+/* The rates of a meter that is a gate. */
+#define FLOW_GATE_SHUT 1
+#define FLOW_GATE_OPEN 100000000
 
 struct flow_list {
     unsigned int n_refs;

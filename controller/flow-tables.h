@@ -80,7 +80,7 @@
     FLOW_TABLE(63, FLOOD_PORT, "flood-port",                                \
                "in_port,origin,metadata,port", "",                          \
                "A copy for one port, unless its own VM sent it")            \
-    FLOW_TABLE(70, OUTPUT, "output", "place,port,origin", "",               \
+    FLOW_TABLE(70, OUTPUT, "output", "place,port,origin,announced", "",     \
                "Deliver to a port; from tunnel to tunnel only by redirect") \
     FLOW_TABLE(71, TUNNEL, "tunnel", "encap,place,announced,metadata", "",  \
                "Send through the tunnel port of an encapsulation")          \
@@ -112,7 +112,7 @@
     FLOW_REG(10, ORIGIN,    "origin",                                       \
              "0 from a VM, 1 from a tunnel, 2 from an uplink, 3 routed")    \
     FLOW_REG(11, PLACE,     "place",                                        \
-             "0 unknown, 1 local, 2 remote, 3 redirect, 4 closed, 5 told") \
+             "1 local, 2 remote, 3 redirect, 4 closed, 5 told, 6-11 gates") \
     FLOW_REG(12, PORT,      "port",      "OpenFlow port of place 1")        \
     FLOW_REG(13, ENCAP,     "encap",     "1 Geneve, 2 VXLAN")               \
     FLOW_REG(14, MTU,       "mtu",       "longest IP packet that fits")     \
@@ -150,8 +150,16 @@ enum flow_place {
     FLOW_PLACE_REMOTE = 2,
     FLOW_PLACE_REDIRECT = 3,    /* Remote, also for what a tunnel brought. */
     FLOW_PLACE_CLOSED = 4,      /* A local port whose VM is stopped. */
-    FLOW_PLACE_ANNOUNCED = 5    /* All other NVEs, of an announcement. */
+    FLOW_PLACE_ANNOUNCED = 5,   /* All other NVEs, of an announcement. */
+    FLOW_PLACE_GATE_OLD = 6,    /* The local port of a VM that is about to
+                                 * move, FLOW_GATE_PASSES times ... */
+    FLOW_PLACE_GATE_NEW = 9     /* ... and its new place. */
 };
+
+/* A gate is a meter that each packet has to pass so many times, which takes
+ * more than its bucket holds when it is shut: 1 packet in the userspace
+ * datapath, 2 in that of the kernel. */
+#define FLOW_GATE_PASSES 3
 
 enum flow_way {
     FLOW_WAY_UNKNOWN = 0,

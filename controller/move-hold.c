@@ -40,6 +40,10 @@ VLOG_DEFINE_THIS_MODULE(move_hold);
 #define QUIET_MIN_MS 5
 #define QUIET_MAX_MS 1000
 
+/* A VM that is going to stop need not be waited for in this way if its old NVE
+ * has had its gates for so long that all flows that are cached have them. */
+#define GATED_MS 500
+
 /* How often it is looked. */
 #define QUIET_POLL_MS 5
 
@@ -115,8 +119,12 @@ move_delivered(struct move *move, const struct nve *nve, uint64_t n_packets,
 void
 move_look__(struct move *move, long long int now)
 {
+    bool gated = (move_has_gates__(move) && move->old_part->confirmed
+                  && now >= move->old_part->confirmed_at + GATED_MS);
+
     if (move->old_ofport
-        && (move->hold == MOVE_HOLD || move->at_old.started)) {
+        && (move->hold == MOVE_HOLD ? !gated
+            : move->hold && move->at_old.started)) {
         move->look_since = move->at_old.changed_at = now;
         move->look_packets = UINT64_MAX;
         move->look_at = now;
@@ -185,6 +193,7 @@ move_release__(struct move *move, long long int now)
     /* All but the new NVE, where what is under way may still arrive. */
     move->rest_at = move->old_at = move->look_at = LLONG_MAX;
     move->cut_old = move->cut_peers = false;
+    move_gate__(move, false);
     LIST_FOR_EACH (part, move_node, &move->parts) {
         part->confirmed = false;
         if (part != move->new_part) {

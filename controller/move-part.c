@@ -43,7 +43,7 @@ part_list(const struct move_part *part, bool after)
         return (!a ? NULL
                 : after ? pipeline_move_mark(move->id, a->ofport)
                 : pipeline_move_arrival(move->port, move->id, a->ofport,
-                                        move->arrival));
+                                        move->trigger == MOVE_ON_ANNOUNCE));
     } else if (ip < 0) {
         return NULL;
     } else if (after) {
@@ -78,6 +78,41 @@ set_answers(struct move_part *part)
     flow_list_unref(fl);
 }
 
+bool
+move_has_gates__(const struct move *move)
+{
+    return (move->old_ofport && move->trigger != MOVE_ON_READY
+            && topology_tunnel_address(move->old_nve, move->new_nve) >= 0);
+}
+
+static void
+set_gates(struct move *move)
+{
+    struct ofsync *os = move->old_nve->ofsync;
+    int ip = topology_tunnel_address(move->old_nve, move->new_nve);
+    struct flow_list *old = NULL, *new = NULL;
+
+    if (move_has_gates__(move)) {
+        old = pipeline_move_gate_old(move->port, move->id, move->old_ofport,
+                                     !move->gate_new);
+        new = pipeline_move_gate_new(move->port, move->id, move->old_ofport,
+                                     move->new_nve, ip, move->gate_new);
+    }
+    ofsync_set(os, cookie_make(COOKIE_GATE_OLD, move->id), old);
+    ofsync_set(os, cookie_make(COOKIE_GATE_NEW, move->id), new);
+    flow_list_unref(old);
+    flow_list_unref(new);
+}
+
+void
+move_gate__(struct move *move, bool to_new)
+{
+    if (move->gate_new != to_new) {
+        move->gate_new = to_new;
+        set_gates(move);
+    }
+}
+
 void
 move_part_set__(struct move_part *part, bool after)
 {
@@ -87,6 +122,9 @@ move_part_set__(struct move_part *part, bool after)
     ofsync_set(part->nve->ofsync, move_unit__(part->move), fl);
     flow_list_unref(fl);
     set_answers(part);
+    if (part == part->move->old_part) {
+        set_gates(part->move);
+    }
 }
 
 /* Returns true if the NVE of 'part' may have learned in the data path where
@@ -112,6 +150,10 @@ move_part_revert__(struct move_part *part)
     }
     ofsync_set(os, move_unit__(part->move), NULL);
     ofsync_set(os, cookie_make(COOKIE_PROBE, id), NULL);
+    if (part == part->move->old_part) {
+        ofsync_set(os, cookie_make(COOKIE_GATE_OLD, id), NULL);
+        ofsync_set(os, cookie_make(COOKIE_GATE_NEW, id), NULL);
+    }
 }
 
 /* Parts. */

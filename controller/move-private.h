@@ -49,8 +49,15 @@ void move_release__(struct move *move, long long int now);
 void move_release_run__(struct move *move, long long int now,
                         long long int wall);
 
-/* The peers have been told of a hold: looks what the old NVE still delivers to
- * the VM's interface until that is nothing. */
+/* Has the old NVE send what is for the VM's interface to the new place, or not
+ * any more.  This takes effect at once, whatever it has cached. */
+void move_gate__(struct move *move, bool to_new);
+
+/* Returns true if it can. */
+bool move_has_gates__(const struct move *move);
+
+/* The peers have been told of a cut-over: in a hold, looks what the old NVE
+ * still delivers to the VM's interface until that is nothing. */
 void move_look__(struct move *move, long long int now);
 void move_look_run__(struct move *move, long long int now, long long int wall);
 

@@ -97,6 +97,7 @@ resume_cut(struct move *move, long long int now, long long int wall)
     move->triggered_by = (move->hold ? move_hold_to_string(move->hold)
                           : "resumed");
     move->cut_peers = move->cut_old = true;
+    move_gate__(move, true);
     wiring_port_groups_changed(move->topology, move->port);
     LIST_FOR_EACH (part, move_node, &move->parts) {
         move_part_build__(part, now);
@@ -105,23 +106,6 @@ resume_cut(struct move *move, long long int now, long long int wall)
                        : MIGRATION_EV_TRIGGER), now, wall);
     LIST_FOR_EACH (part, move_node, &move->parts) {
         move_part_commit__(part, now);
-    }
-}
-
-/* Returns what the new NVE has to do when it hears the VM.  The old NVE tells
- * the controller if it can, a moment later: each packet to the controller
- * takes time from those that are being switched. */
-static enum pipeline_arrival
-arrival_wanted(const struct move *move)
-{
-    if (move->trigger != MOVE_ON_ANNOUNCE) {
-        return PIPELINE_ARRIVAL_UNHEARD;
-    } else if (move_is_connected__(move->old_nve) && move->old_ofport
-               && topology_tunnel_address(move->old_nve,
-                                          move->new_nve) >= 0) {
-        return PIPELINE_ARRIVAL_ANNOUNCED;
-    } else {
-        return PIPELINE_ARRIVAL_PUNTED;
     }
 }
 
@@ -173,7 +157,6 @@ move_create(const struct move_class *class, void *aux, struct topology *t,
         resume_cut(move, now, wall);
         return move;
     }
-    move->arrival = arrival_wanted(move);
     LIST_FOR_EACH (part, move_node, &move->parts) {
         move_part_set__(part, false);
     }
@@ -267,6 +250,7 @@ move_undo__(struct move *move)
 
     move->commit_at = move->rest_at = move->old_at = LLONG_MAX;
     move->look_at = LLONG_MAX;
+    move_gate__(move, false);
     LIST_FOR_EACH (part, move_node, &move->parts) {
         if (ofsync_stage_get_state(part->stage) == OFSYNC_STAGE_REFUSED
             && is_cut(part)) {
@@ -330,6 +314,7 @@ static void
 commit_old(struct move *move, long long int now, long long int wall)
 {
     move->cut_old = true;
+    move_gate__(move, true);
     move_part_commit__(move->old_part, now);
     wiring_port_groups_changed(move->topology, move->port);
     move_stage_changed(move->old_part, now, wall);
@@ -345,15 +330,14 @@ commit_rest(struct move *move, long long int now, long long int wall)
     move->cut_peers = true;
     if (move->hold != MOVE_HOLD) {
         move->cut_old = true;
+        move_gate__(move, true);
     }
     LIST_FOR_EACH (part, move_node, &move->parts) {
         if (part != move->new_part && is_cut(part)) {
             move_part_commit__(part, now);
         }
     }
-    if (move->hold) {
-        move_look__(move, now);
-    }
+    move_look__(move, now);
     move_reached__(move, FAULT_COMMIT_REST_SENT);
     wiring_port_groups_changed(move->topology, move->port);
     LIST_FOR_EACH_SAFE (part, move_node, &move->parts) {
@@ -460,6 +444,7 @@ move_heard(struct move *move, const char *by, long long int now,
     if (migration_is_revocable(&move->migration)) {
         if (move->commit_at == LLONG_MAX) {
             move->heard = true;
+            move_gate__(move, true);
             move->commit_at = now + COMMIT_DELAY_MS;
         }
         note_trigger(move, by, wall);
@@ -644,10 +629,6 @@ move_part_update(struct move_part *part, long long int now,
         return;
     }
 
-    if (part == move->old_part && move->arrival != arrival_wanted(move)) {
-        move->arrival = arrival_wanted(move);
-        move_part_set__(move->new_part, false);
-    }
     if (move_is_connected__(part->nve)
         && ofsync_stage_get_state(part->stage) == OFSYNC_STAGE_OFFLINE) {
         move_part_stage__(part, now);

@@ -133,13 +133,14 @@ struct move {
     enum move_trigger trigger;
     bool patient;               /* The preparation may take for ever. */
     bool cached;                /* See 'struct move_config'. */
-    enum pipeline_arrival arrival; /* What the new NVE does for it now. */
     struct port *port;
     struct nve *old_nve, *new_nve;
     struct place there;         /* The new place, for those that switched. */
     bool cut_new;               /* The new NVE wants the state after, ... */
     bool cut_peers;             /* the peers do, ... */
     bool cut_old;               /* and the old one. */
+    bool gate_new;              /* The old NVE's gate of the new place is open,
+                                 * not that of the old place. */
 
     struct ovs_list parts;      /* Contains "struct move_part"s. */
     struct move_part *old_part, *new_part;

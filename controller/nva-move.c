@@ -575,14 +575,13 @@ nva_mig_member(struct nva *nva, struct member *m, bool joined)
 /* What the switches say. */
 
 void
-nva_mig_packet_in(struct nva *nva, struct nve *nve, uint64_t cookie,
-                  const char *by)
+nva_mig_packet_in(struct nva *nva, struct nve *nve, uint64_t cookie)
 {
     struct mig *mig = nva_mig_find(nva, cookie_id(cookie));
 
     if (mig && mig->move && cookie_kind(cookie) == COOKIE_MOVE) {
         VLOG_DBG("%s: heard at %s", mig->port, nve->name);
-        move_heard(mig->move, by, clock_msec(), clock_wall_usec());
+        move_heard(mig->move, "new NVE", clock_msec(), clock_wall_usec());
     }
 }
 

@@ -280,8 +280,7 @@ void nva_mig_member(struct nva *, struct member *, bool joined);
 bool nva_mig_found(struct nva *, struct nve *, uint64_t cookie);
 void nva_mig_word(struct nva *, const struct nve *, const char *port_name,
                   const char *word);
-void nva_mig_packet_in(struct nva *, struct nve *, uint64_t cookie,
-                       const char *by);
+void nva_mig_packet_in(struct nva *, struct nve *, uint64_t cookie);
 void nva_migs_run(struct nva *, long long int now);
 void nva_migs_destroy(struct nva *);
 long long int nva_migs_deadline(const struct nva *);

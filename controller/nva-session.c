@@ -328,10 +328,7 @@ of_packet_in(struct ofconn *oc OVS_UNUSED, const struct ofputil_packet_in *pin,
     }
     switch (pin->userdata[0]) {
     case PIPELINE_PUNT_ACTIVATION:
-        nva_mig_packet_in(s->nva, s->nve, ntohll(pin->cookie), "new NVE");
-        break;
-    case PIPELINE_PUNT_REDIRECT:
-        nva_mig_packet_in(s->nva, s->nve, ntohll(pin->cookie), "old NVE");
+        nva_mig_packet_in(s->nva, s->nve, ntohll(pin->cookie));
         break;
     case PIPELINE_PUNT_PROBE:
         if (pin->packet_len > ETH_HEADER_LEN) {

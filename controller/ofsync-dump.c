@@ -250,7 +250,9 @@ compare_meter(struct ofsync *os, const struct ofputil_meter_config *mc)
         hmap_insert(&os->meters, &meter->node, hash_int(mc->meter_id, 0));
     }
     meter->installed = true;
-    meter->dirty = !(mc->n_bands == 1
+    meter->raised = (mc->n_bands == 1
+                     && mc->bands[0].rate < meter->config.rate);
+    meter->dirty = meter->config.rate && !(mc->n_bands == 1
                      && mc->bands[0].type == OFPMBT13_DROP
                      && mc->bands[0].rate == meter->config.rate
                      && mc->bands[0].burst_size == meter->config.burst

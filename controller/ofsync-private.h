@@ -4,9 +4,9 @@
 #ifndef OFSYNC_PRIVATE_H
 #define OFSYNC_PRIVATE_H 1
 
-/* What ofsync.c (units), ofsync-writer.c (bundles), ofsync-stage.c (staged
- * bundles), ofsync-dump.c (comparing with the switch) and ofsync-learned.c
- * (flows that no unit wants) share.  For them only. */
+/* What ofsync.c (units), ofsync-meter.c (meters), ofsync-writer.c (bundles),
+ * ofsync-stage.c (staged bundles), ofsync-dump.c (comparing with the switch)
+ * and ofsync-learned.c (flows that no unit wants) share.  For them only. */
 
 #include "flow-list.h"
 #include "ofsync.h"
@@ -47,6 +47,9 @@ struct ofsync_meter {
     unsigned int n_refs;        /* Units that want it. */
     bool installed;             /* The switch has it, maybe different. */
     bool dirty;                 /* Differs from what was sent. */
+    bool raised;                /* Lets more pass than what was sent. */
+    long long int until;        /* When to delete it if it lingers without
+                                 * references; 0 if that is not known yet. */
 };
 
 /* A change of flows that no unit wants. */
@@ -98,6 +101,7 @@ struct ofsync {
     struct ofsync_stray *strays; /* To tell it before, in this order. */
     size_t n_strays, allocated_strays;
     bool meters_dirty;          /* Some of 'meters' must be sent. */
+    long long int linger_at;    /* When to look at those that linger. */
     bool confirmed;             /* What was last told to the owner. */
     uint32_t next_bundle;
 
@@ -135,9 +139,21 @@ void ofsync_flush__(struct ofsync *);
 void ofsync_add_stray__(struct ofsync *, const struct ofsync_stray *);
 void ofsync_check_confirmation__(struct ofsync *);
 void ofsync_problem__(struct ofsync *, const char *error);
+
+/* ofsync-meter.c */
 void ofsync_ref_meter__(struct ofsync *, const struct flow_meter *);
 void ofsync_unref_meter__(struct ofsync *, const struct flow_meter *);
 struct ofsync_meter *ofsync_find_meter__(const struct ofsync *, uint32_t id);
+
+/* Sends the meters that have changed: those that let more pass than before if
+ * 'raised', otherwise the others. */
+void ofsync_send_changed_meters__(struct ofsync *, bool raised, ovs_be32 xid);
+
+/* Deletes those that no flow has any more, but for those that linger. */
+void ofsync_send_unused_meters__(struct ofsync *, ovs_be32 xid);
+
+/* Has those deleted that have lingered for long enough at 'now', in ms. */
+void ofsync_linger__(struct ofsync *, long long int now);
 
 /* ofsync-writer.c */
 void ofsync_bundle_ctrl__(struct ofsync *, uint32_t bundle, uint16_t type,

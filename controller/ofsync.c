@@ -42,6 +42,7 @@ ofsync_create(const struct ofsync_class *class, void *aux)
     hmap_init(&os->meters);
     hmap_init(&os->requests);
     ovs_list_init(&os->stages);
+    os->linger_at = LLONG_MAX;
     return os;
 }
 
@@ -136,112 +137,6 @@ ofsync_barrier__(ovs_be32 xid)
 
     ((struct ofp_header *) b->data)->xid = xid;
     return b;
-}
-
-/* Meters.  They cannot be in a bundle, so they are there before the flows that
- * use them and go after them. */
-
-struct ofsync_meter *
-ofsync_find_meter__(const struct ofsync *os, uint32_t id)
-{
-    struct ofsync_meter *meter;
-
-    HMAP_FOR_EACH_WITH_HASH (meter, node, hash_int(id, 0), &os->meters) {
-        if (meter->config.id == id) {
-            return meter;
-        }
-    }
-    return NULL;
-}
-
-void
-ofsync_ref_meter__(struct ofsync *os, const struct flow_meter *config)
-{
-    struct ofsync_meter *meter;
-
-    if (!config->id) {
-        return;
-    }
-    meter = ofsync_find_meter__(os, config->id);
-    if (!meter) {
-        meter = xzalloc(sizeof *meter);
-        hmap_insert(&os->meters, &meter->node, hash_int(config->id, 0));
-    }
-    if (memcmp(&meter->config, config, sizeof *config)) {
-        meter->config = *config;
-        meter->dirty = os->meters_dirty = true;
-    }
-    meter->n_refs++;
-}
-
-void
-ofsync_unref_meter__(struct ofsync *os, const struct flow_meter *config)
-{
-    if (config->id) {
-        struct ofsync_meter *meter = ofsync_find_meter__(os, config->id);
-
-        if (!--meter->n_refs) {
-            os->meters_dirty = true;
-        }
-    }
-}
-
-static void
-send_meter_mod(struct ofsync *os, const struct flow_meter *config,
-               uint16_t command, ovs_be32 xid)
-{
-    struct ofputil_meter_band band = {
-        .type = OFPMBT13_DROP,
-        .rate = config->rate,
-        .burst_size = config->burst,
-    };
-    struct ofputil_meter_mod mm = {
-        .command = command,
-        .meter = {
-            .meter_id = config->id,
-            .flags = OFPMF13_PKTPS | OFPMF13_BURST | OFPMF13_STATS,
-            .n_bands = 1,
-            .bands = &band,
-        },
-    };
-    struct ofpbuf *b = ofputil_encode_meter_mod(OFP15_VERSION, &mm);
-
-    ((struct ofp_header *) b->data)->xid = xid;
-    ofsync_send__(os, b);
-}
-
-static void
-send_changed_meters(struct ofsync *os, ovs_be32 xid)
-{
-    struct ofsync_meter *meter;
-
-    /* Flows that came and went during a comparison may be sent and deleted in
-     * one bundle; they need their meters, too. */
-    HMAP_FOR_EACH (meter, node, &os->meters) {
-        if (meter->dirty && (meter->n_refs || !meter->installed)) {
-            send_meter_mod(os, &meter->config,
-                           meter->installed ? OFPMC13_MODIFY : OFPMC13_ADD,
-                           xid);
-            meter->installed = true;
-            meter->dirty = false;
-        }
-    }
-}
-
-static void
-send_unused_meters(struct ofsync *os, ovs_be32 xid)
-{
-    struct ofsync_meter *meter;
-
-    HMAP_FOR_EACH_SAFE (meter, node, &os->meters) {
-        if (!meter->n_refs) {
-            if (meter->installed) {
-                send_meter_mod(os, &meter->config, OFPMC13_DELETE, xid);
-            }
-            hmap_remove(&os->meters, &meter->node);
-            free(meter);
-        }
-    }
 }
 
 /* Units. */
@@ -421,11 +316,13 @@ ofsync_flush__(struct ofsync *os)
         ovs_be32 xid = ofsync_alloc_xid__();
 
         if (os->meters_dirty) {
-            send_changed_meters(os, xid);
+            /* What is shut is shut before something else is opened. */
+            ofsync_send_changed_meters__(os, false, xid);
+            ofsync_send_changed_meters__(os, true, xid);
         }
         send_changes(os);
         if (os->meters_dirty) {
-            send_unused_meters(os, xid);
+            ofsync_send_unused_meters__(os, xid);
         }
         ofsync_send__(os, ofsync_barrier__(xid));
         ofsync_request_add__(os, OFSYNC_REQ_FLUSH, xid);
@@ -443,6 +340,9 @@ ofsync_run(struct ofsync *os, long long int now)
             ofsync_resync(os);
         }
     }
+    if (now >= os->linger_at) {
+        ofsync_linger__(os, now);
+    }
     ofsync_flush__(os);
 }
 
@@ -450,9 +350,10 @@ long long int
 ofsync_deadline(const struct ofsync *os)
 {
     if (os->want_resync) {
-        return os->resync_at == LLONG_MAX ? 0 : os->resync_at;
+        return (os->resync_at == LLONG_MAX ? 0
+                : MIN(os->resync_at, os->linger_at));
     }
-    return LLONG_MAX;
+    return os->linger_at;
 }
 
 bool
@@ -473,7 +374,7 @@ ofsync_check_confirmation__(struct ofsync *os)
 {
     bool confirmed = ofsync_is_confirmed(os);
 
-    if (os->want_resync
+    if (os->want_resync || !os->linger_at
         || (os->state == OFSYNC_UP
             && (os->meters_dirty || has_changes(os)))) {
         os->class->wants_run(os, os->aux);
@@ -519,6 +420,7 @@ ofsync_disconnected(struct ofsync *os)
         }
     }
     os->meters_dirty = false;
+    os->linger_at = LLONG_MAX;
     os->want_resync = false;
     os->resync_at = LLONG_MAX;
     ofsync_check_confirmation__(os);

@@ -29,6 +29,7 @@ struct ds;
 struct flow;
 struct flow_entry;
 struct flow_list;
+struct flow_meter;
 struct ofp_header;
 struct ofpbuf;
 struct ofputil_flow_stats;
@@ -142,6 +143,9 @@ void ofsync_dump_learned(struct ofsync *, uint64_t cookie, uint8_t table);
  * with the next bundle.  It is the switch's then: a session that comes up
  * again asks the class whether to keep it. */
 void ofsync_add_learned(struct ofsync *, const struct ofputil_flow_stats *);
+
+/* Returns meter 'id' as it is wanted, or null if it is not. */
+const struct flow_meter *ofsync_get_meter(const struct ofsync *, uint32_t id);
 
 /* Number of flows that are wanted. */
 size_t ofsync_count_flows(const struct ofsync *);

@@ -26,6 +26,13 @@
 #define ANSWER_METER_BASE 0x50000
 #define ANSWER_METER_RATE 10
 
+/* The same for the gates.  One token must not come back before a packet has
+ * passed all meters of a gate, see FLOW_GATE_PASSES.  They stay until the
+ * switch has looked at all flows that it has cached. */
+#define GATE_OLD_METER_BASE 0x60000
+#define GATE_NEW_METER_BASE 0x90000
+#define GATE_LINGER_MS 2000
+
 /* A learned flow is alone with its cookie in its table.  The limit is what
  * makes OVS translate the first packet of a VM at its new place afresh,
  * instead of serving it from a cached flow that would learn only when the
@@ -77,66 +84,62 @@ put_announced(struct ds *s, uint32_t kind, uint64_t id)
 }
 
 /* Appends to 'fl' that packets from 'ofport' that match 'match' pass the
- * meter, and then meet 'actions' and go to the controller, if 'punt'.  Now and
- * then is enough to tell, and to tell again if it was lost.  This is in a
- * table of its own and the last step, because a meter drops all that
- * follows. */
+ * meter, and then meet 'actions' and go to the controller.  Now and then is
+ * enough to tell, and to tell again if it was lost.  This is in a table of its
+ * own and the last step, because a meter drops all that follows. */
 static void
 add_metered(struct flow_list *fl, uint64_t id, ofp_port_t ofport,
-            const char *match, const char *actions, bool punt)
+            const char *match, const char *actions)
 {
     struct ds m = DS_EMPTY_INITIALIZER;
-    struct ds c = DS_EMPTY_INITIALIZER;
 
     fl->meter.id = ACTIVATION_METER_BASE + ofp_to_u16(ofport);
     fl->meter.rate = ACTIVATION_METER_RATE;
     fl->meter.burst = 1;
 
-    /* The controller comes last: it has time, the other NVEs have not. */
-    if (punt) {
-        fmt(&c, ",controller(max_len=128,userdata=%02x)",
-            PIPELINE_PUNT_ACTIVATION);
-    }
     flow_list_add(fl, FLOW_TABLE_ANNOUNCE,
                   match[0] ? FLOW_PRIO_OVERRIDE : FLOW_PRIO_NORMAL,
                   cookie_make(COOKIE_MOVE, id),
                   fmt(&m, "in_port=%"PRIu32"%s", ofport, match),
-                  "meter:%"PRIu32"%s%s", fl->meter.id, actions, ds_cstr(&c));
+                  "meter:%"PRIu32"%s,controller(max_len=128,userdata=%02x)",
+                  fl->meter.id, actions, PIPELINE_PUNT_ACTIVATION);
     ds_destroy(&m);
-    ds_destroy(&c);
 }
 
 /* Appends to 'fl' that what the VM of move 'id' sends from 'ofport' is
- * announced to all other NVEs and, if 'punt', to the controller. */
+ * announced to all other NVEs and to the controller. */
 static void
-add_announce(struct flow_list *fl, uint64_t id, ofp_port_t ofport, bool punt)
+add_announce(struct flow_list *fl, uint64_t id, ofp_port_t ofport)
 {
     struct ds a = DS_EMPTY_INITIALIZER;
 
     ds_put_char(&a, ',');
     put_announced(&a, FLOW_ANNOUNCE_COPY, id);
     ds_put_format(&a, ",resubmit(,%d)", FLOW_TABLE_FLOOD_REMOTE);
-    add_metered(fl, id, ofport, "", ds_cstr(&a), punt);
+    add_metered(fl, id, ofport, "", ds_cstr(&a));
     ds_destroy(&a);
 }
 
-/* Appends to 'fl' that packets from 'ofport' go on and then to announce. */
+/* Appends to 'fl' that packets from 'ofport' go on, marked as announced for
+ * move 'id', and then to announce. */
 static void
 add_activation(struct flow_list *fl, int priority, uint64_t cookie,
-               ofp_port_t ofport)
+               uint64_t id, ofp_port_t ofport)
 {
     struct ds m = DS_EMPTY_INITIALIZER;
 
     flow_list_add(fl, FLOW_TABLE_ACTIVATION, priority, cookie,
                   fmt(&m, "in_port=%"PRIu32, ofport),
-                  "clone(resubmit(,%d)),resubmit(,%d)",
+                  "clone(set_field:%#"PRIx64"->"REG_ANNOUNCED
+                  ",resubmit(,%d)),resubmit(,%d)",
+                  FLOW_ANNOUNCE_LOW_BITS(FLOW_ANNOUNCE_COPY, id),
                   FLOW_TABLE_RESPONDER_LIMIT, FLOW_TABLE_ANNOUNCE);
     ds_destroy(&m);
 }
 
 struct flow_list *
 pipeline_move_arrival(const struct port *port, uint64_t id, ofp_port_t ofport,
-                      enum pipeline_arrival arrival)
+                      bool announce)
 {
     uint64_t cookie = cookie_make(COOKIE_MOVE, id);
     struct flow_list *fl = flow_list_create();
@@ -149,16 +152,15 @@ pipeline_move_arrival(const struct port *port, uint64_t id, ofp_port_t ofport,
                       port->vn->vni, ETH_ADDR_ARGS(port->mac)),
                   "set_field:%d->"REG_PLACE",set_field:%"PRIu32"->"REG_PORT,
                   FLOW_PLACE_LOCAL, ofport);
-    if (arrival == PIPELINE_ARRIVAL_UNHEARD) {
+    if (!announce) {
         /* Whoever speaks here is not the VM, or too early. */
         flow_list_add(fl, FLOW_TABLE_ACTIVATION, FLOW_PRIO_NORMAL, cookie,
                       fmt(&m, "in_port=%"PRIu32, ofport), "drop");
     } else {
-        bool punt = arrival == PIPELINE_ARRIVAL_PUNTED;
         struct ds a = DS_EMPTY_INITIALIZER;
 
-        add_activation(fl, FLOW_PRIO_NORMAL, cookie, ofport);
-        add_announce(fl, id, ofport, punt);
+        add_activation(fl, FLOW_PRIO_NORMAL, cookie, id, ofport);
+        add_announce(fl, id, ofport);
 
         /* What QEMU says for a VM.  It goes to all others anyway, so it goes
          * there as the announcement, and its receivers turn it back: another
@@ -169,7 +171,7 @@ pipeline_move_arrival(const struct port *port, uint64_t id, ofp_port_t ofport,
                       fmt(&m, "in_port=%"PRIu32 ANNOUNCED_RARP, ofport),
                       "%s,clone(resubmit(,%d)),resubmit(,%d)",
                       ds_cstr(&a), FLOW_TABLE_LOOKUP, FLOW_TABLE_ANNOUNCE);
-        add_metered(fl, id, ofport, ANNOUNCED_RARP, "", punt);
+        add_metered(fl, id, ofport, ANNOUNCED_RARP, "");
         ds_destroy(&a);
     }
 
@@ -191,9 +193,9 @@ pipeline_move_mark(uint64_t id, ofp_port_t ofport)
     struct flow_list *fl = flow_list_create();
 
     add_activation(fl, FLOW_PRIO_LEARNED, cookie_make(COOKIE_LEARNED, id),
-                   ofport);
+                   id, ofport);
     /* For those that have not been told to commit. */
-    add_announce(fl, id, ofport, true);
+    add_announce(fl, id, ofport);
     return flow_list_finish(fl);
 }
 
@@ -234,10 +236,7 @@ pipeline_move_arm(const struct port *port, uint64_t id, const struct nve *new,
     struct flow_list *fl = flow_list_create();
     struct ds m = DS_EMPTY_INITIALIZER;
     struct ds a = DS_EMPTY_INITIALIZER;
-    struct ds c = DS_EMPTY_INITIALIZER;
 
-    ds_put_format(&c, ",controller(max_len=64,userdata=%02x)",
-                  PIPELINE_PUNT_REDIRECT);
     if (old_ofport) {
         add_redirect_output(fl, port, id, old_ofport);
 
@@ -264,11 +263,86 @@ pipeline_move_arm(const struct port *port, uint64_t id, const struct nve *new,
         ipv6_format_mapped(&new->ips[i], &m);
         flow_list_add(fl, FLOW_TABLE_ACTIVATION, FLOW_PRIO_NORMAL,
                       cookie_make(COOKIE_MOVE, id), ds_cstr(&m),
-                      "%s,resubmit(,%d)%s", ds_cstr(&a), FLOW_TABLE_LOOKUP,
-                      old_ofport ? ds_cstr(&c) : "");
+                      "%s,resubmit(,%d)", ds_cstr(&a), FLOW_TABLE_LOOKUP);
     }
     ds_destroy(&m);
-    ds_destroy(&c);
+    ds_destroy(&a);
+    return flow_list_finish(fl);
+}
+
+/* Returns the match on what is for 'port' at 'place', kept in 'm'.  What a VM
+ * says that is being announced meets no gate: a gate that is shut would drop
+ * the announcement, too. */
+static const char *
+place_match(struct ds *m, int place, const struct port *port)
+{
+    return fmt(m, REG_PLACE"=%d,"REG_ANNOUNCED"=0,metadata=%"PRIu32
+               ",dl_dst="ETH_ADDR_FMT, place, port->vn->vni,
+               ETH_ADDR_ARGS(port->mac));
+}
+
+/* Appends to 'fl' a gate that leads from 'place' to 'actions'. */
+static void
+add_gate(struct flow_list *fl, const struct port *port, uint64_t cookie,
+         uint32_t meter, enum flow_place place, bool open, const char *actions)
+{
+    struct ds m = DS_EMPTY_INITIALIZER;
+    int last = place + FLOW_GATE_PASSES - 1;
+
+    fl->meter.id = meter;
+    fl->meter.rate = fl->meter.burst = open ? FLOW_GATE_OPEN : FLOW_GATE_SHUT;
+    fl->meter.linger_ms = GATE_LINGER_MS;
+    for (int pass = place; pass < last; pass++) {
+        flow_list_add(fl, FLOW_TABLE_OUTPUT, FLOW_PRIO_REDIRECT, cookie,
+                      place_match(&m, pass, port),
+                      "meter:%"PRIu32",set_field:%d->"REG_PLACE
+                      ",resubmit(,%d)", meter, pass + 1, FLOW_TABLE_OUTPUT);
+    }
+    flow_list_add(fl, FLOW_TABLE_OUTPUT, FLOW_PRIO_REDIRECT, cookie,
+                  place_match(&m, last, port), "meter:%"PRIu32"%s", meter,
+                  actions);
+    ds_destroy(&m);
+}
+
+struct flow_list *
+pipeline_move_gate_old(const struct port *port, uint64_t id,
+                       ofp_port_t old_ofport, bool open)
+{
+    uint64_t cookie = cookie_make(COOKIE_GATE_OLD, id);
+    struct flow_list *fl = flow_list_create();
+    struct ds m = DS_EMPTY_INITIALIZER;
+
+    /* A meter drops all that follows, so one gate needs a packet of its own.
+     * Open vSwitch gives one to a clone() whose effects it could not take back
+     * without it, of which an output with a length is one. */
+    flow_list_add(fl, FLOW_TABLE_OUTPUT, FLOW_PRIO_REDIRECT, cookie,
+                  place_match(&m, FLOW_PLACE_LOCAL, port),
+                  "clone(set_field:%d->"REG_PLACE",resubmit(,%d),"
+                  "output(port=%"PRIu32",max_len=%d)),"
+                  "set_field:%d->"REG_PLACE",resubmit(,%d)",
+                  FLOW_PLACE_GATE_OLD, FLOW_TABLE_OUTPUT, old_ofport,
+                  UINT16_MAX, FLOW_PLACE_GATE_NEW, FLOW_TABLE_OUTPUT);
+    add_gate(fl, port, cookie, GATE_OLD_METER_BASE + ofp_to_u16(old_ofport),
+             FLOW_PLACE_GATE_OLD, open, "");
+    ds_destroy(&m);
+    return flow_list_finish(fl);
+}
+
+struct flow_list *
+pipeline_move_gate_new(const struct port *port, uint64_t id,
+                       ofp_port_t old_ofport, const struct nve *new, int ip,
+                       bool open)
+{
+    struct flow_list *fl = flow_list_create();
+    struct ds a = DS_EMPTY_INITIALIZER;
+
+    /* Redirected packets are counted, as those whose mapping is learned. */
+    ds_put_format(&a, ",set_field:%d->"REG_PLACE",", FLOW_PLACE_REDIRECT);
+    pipeline_put_tunnel_to__(&a, new, ip);
+    ds_put_format(&a, ",resubmit(,%d)", FLOW_TABLE_OUTPUT);
+    add_gate(fl, port, cookie_make(COOKIE_GATE_NEW, id),
+             GATE_NEW_METER_BASE + ofp_to_u16(old_ofport),
+             FLOW_PLACE_GATE_NEW, open, ds_cstr(&a));
     ds_destroy(&a);
     return flow_list_finish(fl);
 }

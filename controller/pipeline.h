@@ -25,7 +25,6 @@ struct mcast_group;
 /* Userdata of packet-ins, first byte. */
 enum pipeline_punt {
     PIPELINE_PUNT_ACTIVATION = 1,   /* A VM was heard at its new NVE. */
-    PIPELINE_PUNT_REDIRECT = 2,     /* Its old NVE heard of that. */
     PIPELINE_PUNT_PROBE = 3,        /* A probe of the underlay arrived. */
     PIPELINE_PUNT_RARP = 4,         /* A VM asks for its address. */
     PIPELINE_PUNT_DENIED = 5,       /* A VM sent what it may not send. */
@@ -128,15 +127,10 @@ void pipeline_put_routed(struct ds *, const struct gateway *gw, uint16_t zone);
 /* A move of 'port', whose migration has id 'id'. */
 
 /* At the new NVE, before the cut-over: what others send here reaches 'ofport',
- * and what 'port' sends from there tells all others. */
-enum pipeline_arrival {
-    PIPELINE_ARRIVAL_UNHEARD,   /* It is dropped. */
-    PIPELINE_ARRIVAL_ANNOUNCED, /* All other NVEs are told. */
-    PIPELINE_ARRIVAL_PUNTED     /* So is the controller. */
-};
+ * and what 'port' sends from there tells all others and the controller, or is
+ * dropped if it is not to 'announce' anything. */
 struct flow_list *pipeline_move_arrival(const struct port *, uint64_t id,
-                                        ofp_port_t ofport,
-                                        enum pipeline_arrival);
+                                        ofp_port_t ofport, bool announce);
 
 /* At the new NVE from the cut-over on: the controller hears the VM, for which
  * it may have to wait after a hold.  This is also the mark by which a
@@ -150,6 +144,18 @@ struct flow_list *pipeline_move_mark(uint64_t id, ofp_port_t ofport);
 struct flow_list *pipeline_move_arm(const struct port *, uint64_t id,
                                     const struct nve *new, int ip,
                                     ofp_port_t old_ofport);
+
+/* At the old NVE until drained: what is for the interface 'old_ofport' meets
+ * the gate of the old place, and a copy of it that of the new place, which is
+ * address 'ip' of 'new'.  One gate is 'open', the other is not.  The gates are
+ * meters, which switch at once; flows that are cached follow when the switch
+ * has looked at all of them. */
+struct flow_list *pipeline_move_gate_old(const struct port *, uint64_t id,
+                                         ofp_port_t old_ofport, bool open);
+struct flow_list *pipeline_move_gate_new(const struct port *, uint64_t id,
+                                         ofp_port_t old_ofport,
+                                         const struct nve *new, int ip,
+                                         bool open);
 
 /* At 'old' from the cut-over until drained: late packets from tunnels go to
  * address 'ip' of 'new' (V7), counted by the meter of 'old_ofport'. */

@@ -65,6 +65,7 @@ struct trace {
     int depth;                  /* Nested resubmits and clones. */
     int indent;
     int n_resubmits;
+    bool gone;                  /* A gate that is shut has dropped it. */
 
     /* The verdict. */
     bool multicast;             /* The packet is for several by itself. */
@@ -498,6 +499,7 @@ set_field(struct trace *tr, const struct ofpact_set_field *sf)
 static void
 clone(struct trace *tr, const struct ofpact_nest *on)
 {
+    const struct ofpact *a;
     struct flow saved = tr->flow;
 
     tr->indent += 4;
@@ -506,6 +508,11 @@ clone(struct trace *tr, const struct ofpact_nest *on)
     tr->depth--;
     tr->indent -= 4;
     tr->flow = saved;
+    OFPACT_FOR_EACH (a, on->actions, ofpact_nest_get_action_len(on)) {
+        if (a->type == OFPACT_OUTPUT_TRUNC) {
+            tr->gone = false;   /* Only its own packet. */
+        }
+    }
 }
 
 /* Prints what would be learned. */
@@ -548,6 +555,16 @@ track(struct trace *tr, const struct ofpact_conntrack *oc)
         tr->depth--;
     }
     tr->flow = saved;
+}
+
+/* Returns true if meter 'id' is a gate that is shut. */
+static bool
+is_shut(const struct trace *tr, uint32_t id)
+{
+    const struct flow_meter *meter
+        = ofsync_get_meter(tr->visit->nve->ofsync, id);
+
+    return meter && meter->rate == FLOW_GATE_SHUT && meter->linger_ms;
 }
 
 /* Executes 'a', which is the last one of its flow if 'is_last'. */
@@ -606,6 +623,14 @@ execute(struct trace *tr, const struct ofpact *ofpacts, size_t len)
         bool is_last = ofpact_next(a) == ofpact_end(ofpacts, len);
 
         put_action(tr, a);
+        if (a->type == OFPACT_METER
+            && is_shut(tr, ofpact_get_METER(a)->meter_id)) {
+            put_line(tr, ">> the gate is shut");
+            tr->gone = true;
+        }
+        if (tr->gone) {
+            break;
+        }
         execute_one(tr, a, is_last);
     }
 }
@@ -630,6 +655,7 @@ visit_nve(struct trace *tr, const struct visit *v)
     tr->visit = v;
     tr->flow = v->flow;
     tr->depth = tr->n_resubmits = 0;
+    tr->gone = false;
     tr->indent = 0;
     lookup(tr, FLOW_TABLE_CLASSIFY);
 }

@@ -234,6 +234,31 @@ print_families(struct topology *t, const struct vn *vn,
         vn, from, (const struct nve *const []) { hv4, hv6, hv4 }, 3));
 }
 
+/* Prints what a move of 'port' needs. */
+static void
+print_move(const struct port *port, const struct nve *hv1,
+           const struct nve *hv2)
+{
+    print_list("arrival",
+               pipeline_move_arrival(port, 0x41, u16_to_ofp(10),
+                                     true));
+    print_list("mark", pipeline_move_mark(0x41, u16_to_ofp(10)));
+    print_list("arm at a peer", pipeline_move_arm(port, 0x41, hv2, 0, 0));
+    print_list("arm at the old NVE",
+               pipeline_move_arm(port, 0x41, hv2, 1, u16_to_ofp(10)));
+    print_list("open gate of the old place",
+               pipeline_move_gate_old(port, 0x41, u16_to_ofp(10), true));
+    print_list("shut gate of the new place",
+               pipeline_move_gate_new(port, 0x41, u16_to_ofp(10), hv2, 0,
+                                      false));
+    print_list("redirect", pipeline_move_redirect(port, 0x41, hv1, hv2, 0,
+                                                  u16_to_ofp(10)));
+    print_list("answers",
+               pipeline_move_answers(port, 0x41, u16_to_ofp(10), false));
+    print_list("answers at the new NVE",
+               pipeline_move_answers(port, 0x41, u16_to_ofp(10), true));
+}
+
 /* Prints all flows of a small scene. */
 static int
 test_pipeline(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
@@ -280,22 +305,7 @@ test_pipeline(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
     print_list("port-remote", pipeline_port_remote(port, hv2, 0));
     print_list("port-local", pipeline_port_local(port, hv1, u16_to_ofp(10),
                                                  NULL, -1, false));
-    print_list("arrival",
-               pipeline_move_arrival(port, 0x41, u16_to_ofp(10),
-                                     PIPELINE_ARRIVAL_PUNTED));
-    print_list("announced arrival",
-               pipeline_move_arrival(port, 0x41, u16_to_ofp(10),
-                                     PIPELINE_ARRIVAL_ANNOUNCED));
-    print_list("mark", pipeline_move_mark(0x41, u16_to_ofp(10)));
-    print_list("arm at a peer", pipeline_move_arm(port, 0x41, hv2, 0, 0));
-    print_list("arm at the old NVE",
-               pipeline_move_arm(port, 0x41, hv2, 1, u16_to_ofp(10)));
-    print_list("redirect", pipeline_move_redirect(port, 0x41, hv1, hv2, 0,
-                                                  u16_to_ofp(10)));
-    print_list("answers",
-               pipeline_move_answers(port, 0x41, u16_to_ofp(10), false));
-    print_list("answers at the new NVE",
-               pipeline_move_answers(port, 0x41, u16_to_ofp(10), true));
+    print_move(port, hv1, hv2);
     for (vn->late = 0; vn->late <= VN_LATE_FORWARD; vn->late++) {
         printf("vn->late = %d\n", vn->late);
         print_list("late", pipeline_late(port, hv1, false, hv2, 0));

@@ -8,7 +8,7 @@
  * flow is TABLE/PRIORITY/MATCH/ACTIONS.
  *
  *   connect | disconnect | resync
- *   set UNIT [meter=ID:RATE:BURST] [FLOW...]   what a unit wants
+ *   set UNIT [meter=ID:RATE:BURST[:LINGER]] [FLOW...]   what a unit wants
  *   unset UNIT
  *   many UNIT N                    N flows that differ in their match
  *   delete COOKIE TABLE
@@ -225,8 +225,11 @@ parse_list(uint64_t unit, char **save)
     char *word;
 
     while ((word = strtok_r(NULL, " ", save))) {
-        if (!ovs_scan(word, "meter=%"SCNu32":%"SCNu32":%"SCNu32,
-                      &fl->meter.id, &fl->meter.rate, &fl->meter.burst)) {
+        if (!strncmp(word, "meter=", 6)) {
+            sscanf(word, "meter=%"SCNu32":%"SCNu32":%"SCNu32":%"SCNu32,
+                   &fl->meter.id, &fl->meter.rate, &fl->meter.burst,
+                   &fl->meter.linger_ms);
+        } else {
             add_flow(fl, unit, word);
         }
     }

@@ -507,28 +507,6 @@ handle_ofp(struct fake_nve *nve, struct ofpbuf *msg)
 
 /* What VMs send. */
 
-struct wanted_flow {
-    ofp_port_t in_port;         /* OFPP_NONE for any ... */
-    uint64_t cookie;            /* ... with this cookie. */
-};
-
-static bool
-has_controller_action(const struct flow_entry *fe)
-{
-    const struct ofpact *a;
-    struct ofpbuf ofpacts;
-    struct match match;
-    bool has = false;
-
-    ofpbuf_init(&ofpacts, 256);
-    flow_entry_decode(fe, &match, &ofpacts);
-    OFPACT_FOR_EACH (a, ofpacts.data, ofpacts.size) {
-        has = has || a->type == OFPACT_CONTROLLER;
-    }
-    ofpbuf_uninit(&ofpacts);
-    return has;
-}
-
 static ofp_port_t
 get_in_port(const struct flow_entry *fe)
 {
@@ -542,13 +520,9 @@ get_in_port(const struct flow_entry *fe)
 }
 
 static bool
-flow_is_wanted(const struct flow_entry *fe, const void *wanted_)
+is_from_port(const struct flow_entry *fe, const void *ofport)
 {
-    const struct wanted_flow *wanted = wanted_;
-
-    return (wanted->in_port == OFPP_NONE
-            ? fe->cookie == wanted->cookie && has_controller_action(fe)
-            : get_in_port(fe) == wanted->in_port);
+    return get_in_port(fe) == *(const ofp_port_t *) ofport;
 }
 
 bool
@@ -556,41 +530,17 @@ fake_nve_say(struct fake_nve *nve, const char *iface_id)
 {
     static const uint8_t frame[60];
     const struct fake_vif *vif = find_vif(nve->fakes, nve, iface_id);
-    struct wanted_flow wanted = { .in_port = OFPP_NONE };
-    const struct flow_entry *fe;
+    const struct flow_entry *fe = NULL;
 
-    if (!vif) {
-        return false;
+    if (vif) {
+        fe = fake_switch_find(&nve->sw, FLOW_TABLE_ANNOUNCE, is_from_port,
+                              &vif->ofport);
     }
-    wanted.in_port = vif->ofport;
-    fe = fake_switch_find(&nve->sw, FLOW_TABLE_ANNOUNCE, flow_is_wanted,
-                          &wanted);
-    if (!fe) {
-        return false;
-    }
-    if (has_controller_action(fe)) {
+    if (fe) {
         send_packet_in(nve, frame, sizeof frame, FLOW_TABLE_ANNOUNCE,
                        fe->cookie, PIPELINE_PUNT_ACTIVATION);
-        return true;
     }
-
-    /* The old NVE has an interface for the port, too. */
-    wanted = (struct wanted_flow) {
-        .in_port = OFPP_NONE, .cookie = fe->cookie,
-    };
-    HMAP_FOR_EACH_WITH_HASH (vif, node, hash_string(iface_id, 0),
-                             &nve->fakes->vifs) {
-        if (vif->nve != nve && !strcmp(vif->iface_id, iface_id)
-            && vif->nve->of_up
-            && fake_switch_find(&vif->nve->sw, FLOW_TABLE_ACTIVATION,
-                                flow_is_wanted, &wanted)) {
-            send_packet_in(vif->nve, frame, sizeof frame,
-                           FLOW_TABLE_ACTIVATION, wanted.cookie,
-                           PIPELINE_PUNT_REDIRECT);
-            return true;
-        }
-    }
-    return false;
+    return fe != NULL;
 }
 
 /* Connections. */

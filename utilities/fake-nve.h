@@ -84,9 +84,8 @@ bool fake_nve_unplug(struct fake_nve *, const char *iface_id);
 /* Sends to the controller what has changed in the database. */
 void fake_nve_flush(struct fake_nve *);
 
-/* The VM of port 'iface_id' sends its first frame from here.  It is told to
- * the controller by this NVE or by another that hears of it, as their flows
- * say.  Returns false if they do not say so. */
+/* The VM of port 'iface_id' sends its first frame from here, of which the
+ * controller is told if the flows say so; returns false if they do not. */
 bool fake_nve_say(struct fake_nve *, const char *iface_id);
 
 /* Loses its connections, which are made again at once. */
