@@ -81,21 +81,24 @@ set_answers(struct move_part *part)
 bool
 move_has_gates__(const struct move *move)
 {
-    return (move->old_ofport && move->trigger != MOVE_ON_READY
-            && topology_tunnel_address(move->old_nve, move->new_nve) >= 0);
+    return ofsync_get(move->old_nve->ofsync,
+                      cookie_make(COOKIE_GATE_OLD, move->id)) != NULL;
 }
 
+/* A move that is cut over as soon as it is prepared needs none: there is no
+ * time to cache flows that have them. */
 static void
 set_gates(struct move *move)
 {
-    struct ofsync *os = move->old_nve->ofsync;
+    struct attachment *a = move_interface_at__(move, move->old_nve);
     int ip = topology_tunnel_address(move->old_nve, move->new_nve);
+    struct ofsync *os = move->old_nve->ofsync;
     struct flow_list *old = NULL, *new = NULL;
 
-    if (move_has_gates__(move)) {
-        old = pipeline_move_gate_old(move->port, move->id, move->old_ofport,
+    if (a && ip >= 0 && move->trigger != MOVE_ON_READY) {
+        old = pipeline_move_gate_old(move->port, move->id, a->ofport,
                                      !move->gate_new);
-        new = pipeline_move_gate_new(move->port, move->id, move->old_ofport,
+        new = pipeline_move_gate_new(move->port, move->id, a->ofport,
                                      move->new_nve, ip, move->gate_new);
     }
     ofsync_set(os, cookie_make(COOKIE_GATE_OLD, move->id), old);
