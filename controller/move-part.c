@@ -85,33 +85,54 @@ move_has_gates__(const struct move *move)
                       cookie_make(COOKIE_GATE_OLD, move->id)) != NULL;
 }
 
-/* A move that is cut over as soon as it is prepared needs none: there is no
- * time to cache flows that have them. */
+void
+move_free_gates__(struct move *move)
+{
+    for (int i = 0; i < 2; i++) {
+        flow_list_unref(move->gates[i].old);
+        flow_list_unref(move->gates[i].new);
+        move->gates[i].old = move->gates[i].new = NULL;
+    }
+}
+
+/* Makes the gates for both directions ahead of time.  A move that is cut over
+ * as soon as it is prepared needs none: there is no time to cache flows that
+ * have them. */
 static void
-set_gates(struct move *move)
+build_gates(struct move *move)
 {
     struct attachment *a = move_interface_at__(move, move->old_nve);
     int ip = topology_tunnel_address(move->old_nve, move->new_nve);
-    struct ofsync *os = move->old_nve->ofsync;
-    struct flow_list *old = NULL, *new = NULL;
 
+    move_free_gates__(move);
     if (a && ip >= 0 && move->trigger != MOVE_ON_READY) {
-        old = pipeline_move_gate_old(move->port, move->id, a->ofport,
-                                     !move->gate_new);
-        new = pipeline_move_gate_new(move->port, move->id, a->ofport,
-                                     move->new_nve, ip, move->gate_new);
+        for (int to_new = 0; to_new < 2; to_new++) {
+            move->gates[to_new].old = pipeline_move_gate_old(
+                move->port, move->id, a->ofport, !to_new);
+            move->gates[to_new].new = pipeline_move_gate_new(
+                move->port, move->id, a->ofport, move->new_nve, ip, to_new);
+        }
     }
-    ofsync_set(os, cookie_make(COOKIE_GATE_OLD, move->id), old);
-    ofsync_set(os, cookie_make(COOKIE_GATE_NEW, move->id), new);
-    flow_list_unref(old);
-    flow_list_unref(new);
+}
+
+static void
+set_gates(struct move *move)
+{
+    const struct move_gates *gates = &move->gates[move->to_new];
+    struct ofsync *os = move->old_nve->ofsync;
+
+    ofsync_set(os, cookie_make(COOKIE_GATE_OLD, move->id), gates->old);
+    ofsync_set(os, cookie_make(COOKIE_GATE_NEW, move->id), gates->new);
 }
 
 void
 move_gate__(struct move *move, bool to_new)
 {
-    if (move->gate_new != to_new) {
-        move->gate_new = to_new;
+    if (move->to_new != to_new) {
+        move->to_new = to_new;
+        if (!move->gates[to_new].old) {
+            build_gates(move);
+        }
         set_gates(move);
     }
 }
@@ -126,6 +147,7 @@ move_part_set__(struct move_part *part, bool after)
     flow_list_unref(fl);
     set_answers(part);
     if (part == part->move->old_part) {
+        build_gates(part->move);
         set_gates(part->move);
     }
 }

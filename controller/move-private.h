@@ -55,6 +55,7 @@ void move_gate__(struct move *move, bool to_new);
 
 /* Returns true if it can. */
 bool move_has_gates__(const struct move *move);
+void move_free_gates__(struct move *move);
 
 /* The peers have been told of a cut-over: in a hold, looks what the old NVE
  * still delivers to the VM's interface until that is nothing. */

@@ -301,6 +301,7 @@ move_destroy(struct move *move)
             }
         }
         ovs_assert(ovs_list_is_empty(&move->parts));
+        move_free_gates__(move);
         free(move->slowest_peer);
         free(move->error);
         free(move);
@@ -445,6 +446,8 @@ move_heard(struct move *move, const char *by, long long int now,
         if (move->commit_at == LLONG_MAX) {
             move->heard = true;
             move_gate__(move, true);
+            /* Not only at the end of the turn. */
+            ofsync_run(move->old_nve->ofsync, now);
             move->commit_at = now + COMMIT_DELAY_MS;
         }
         note_trigger(move, by, wall);

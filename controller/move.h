@@ -122,6 +122,11 @@ struct move_part {
     bool committed;
 };
 
+/* The gates at the old NVE, which choose where it sends; null for none. */
+struct move_gates {
+    struct flow_list *old, *new;
+};
+
 struct move {
     const struct move_class *class;
     void *aux;
@@ -139,8 +144,9 @@ struct move {
     bool cut_new;               /* The new NVE wants the state after, ... */
     bool cut_peers;             /* the peers do, ... */
     bool cut_old;               /* and the old one. */
-    bool gate_new;              /* The old NVE's gate of the new place is open,
-                                 * not that of the old place. */
+    bool to_new;                /* The old NVE sends to the new place, by
+                                 * 'gates[to_new]'. */
+    struct move_gates gates[2];
 
     struct ovs_list parts;      /* Contains "struct move_part"s. */
     struct move_part *old_part, *new_part;
