@@ -40,8 +40,14 @@ VLOG_DEFINE_THIS_MODULE(move_hold);
 #define QUIET_MIN_MS 5
 #define QUIET_MAX_MS 1000
 
-/* A VM that is going to stop need not be waited for in this way if its old NVE
- * has had its gates for so long that all flows that are cached have them. */
+/* Before, the old NVE goes on delivering until nothing has come for QUIET_MS,
+ * lest it redirects what a peer sends by a cached flow and the peer's next
+ * packets, by its new mapping, overtake that.  Not later than ORDER_MAX_MS
+ * after the peers were told, for VMs at the old NVE itself never cease. */
+#define ORDER_MAX_MS 60
+
+/* If the old NVE has had its gates for so long, all flows that are cached have
+ * them, and it delivers nothing any more as soon as it has confirmed. */
 #define GATED_MS 500
 
 /* How often it is looked. */
@@ -119,12 +125,10 @@ move_delivered(struct move *move, const struct nve *nve, uint64_t n_packets,
 void
 move_look__(struct move *move, long long int now)
 {
-    bool gated = (move_has_gates__(move) && move->old_part->confirmed
-                  && now >= move->old_part->confirmed_at + GATED_MS);
-
+    move->gated = (move_has_gates__(move) && move->old_part->confirmed
+                   && now >= move->old_part->confirmed_at + GATED_MS);
     if (move->old_ofport
-        && (move->hold == MOVE_HOLD ? !gated
-            : move->hold && move->at_old.started)) {
+        && (move->hold == MOVE_HOLD || move->at_old.started)) {
         move->look_since = move->at_old.changed_at = now;
         move->look_packets = UINT64_MAX;
         move->look_at = now;
@@ -142,6 +146,8 @@ quiet_at(const struct move *move)
 
     if (move->cut_old_at == LLONG_MAX) {
         return LLONG_MAX;
+    } else if (move->gated && move->hold == MOVE_HOLD) {
+        return move->cut_old_at;
     }
     return MIN(MAX(changed + MAX(QUIET_MS, QUIET_GAPS * gap),
                    move->cut_old_at + QUIET_MIN_MS),
@@ -167,6 +173,14 @@ move_look_run__(struct move *move, long long int now, long long int wall)
         move->look_at = LLONG_MAX;
         move_check_switched__(move, now, wall);
     }
+}
+
+long long int
+move_in_order_at__(const struct move *move)
+{
+    return (move->look_at == LLONG_MAX ? 0
+            : MIN(move->at_old.changed_at + QUIET_MS,
+                  move->look_since + ORDER_MAX_MS));
 }
 
 bool

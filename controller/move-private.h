@@ -57,10 +57,14 @@ void move_gate__(struct move *move, bool to_new);
 bool move_has_gates__(const struct move *move);
 void move_free_gates__(struct move *move);
 
-/* The peers have been told of a cut-over: in a hold, looks what the old NVE
- * still delivers to the VM's interface until that is nothing. */
+/* The peers have been told of a hold: looks what the old NVE still delivers to
+ * the VM's interface until that is nothing. */
 void move_look__(struct move *move, long long int now);
 void move_look_run__(struct move *move, long long int now, long long int wall);
+
+/* Returns when the old NVE of a hold may be told to switch, if nothing else is
+ * delivered there, so that no packet overtakes another. */
+long long int move_in_order_at__(const struct move *move);
 
 /* Returns false if a VM that is going to stop must not yet, because its old
  * interface may still be delivered to. */

@@ -33,10 +33,6 @@ COVERAGE_DEFINE(move_restaged);
  * confirmed that it is prepared. */
 #define SETTLE_MS 10
 
-/* How long packets may be under way to the old NVE when a peer has switched.
- * In a hold, they are still for the VM at its old place. */
-#define HOLD_SETTLE_MS 20
-
 /* How often the new NVE and the others exchange a packet while the move is
  * prepared.  Open vSwitch forgets a cached flow after 10 s without a packet,
  * and the VM's first frame would have to wait for several to be made anew. */
@@ -338,7 +334,9 @@ commit_rest(struct move *move, long long int now, long long int wall)
             move_part_commit__(part, now);
         }
     }
-    move_look__(move, now);
+    if (move->hold) {
+        move_look__(move, now);
+    }
     move_reached__(move, FAULT_COMMIT_REST_SENT);
     wiring_port_groups_changed(move->topology, move->port);
     LIST_FOR_EACH_SAFE (part, move_node, &move->parts) {
@@ -538,9 +536,7 @@ move_check_switched__(struct move *move, long long int now,
         }
     }
     if (!move->cut_old) {
-        if (move->old_at == LLONG_MAX) {
-            move->old_at = now + HOLD_SETTLE_MS;
-        }
+        move->old_at = MIN(move->old_at, now);
         return;
     }
     if (!move->times[MOVE_PEERS_SWITCHED]) {
@@ -705,9 +701,12 @@ move_run(struct move *move, long long int now, long long int wall)
     move_release_run__(move, now, wall);
     move_look_run__(move, now, wall);
     if (now >= move->old_at) {
-        move->old_at = LLONG_MAX;
-        commit_old(move, now, wall);
-        move->class->changed(move, move->aux);
+        move->old_at = move_in_order_at__(move);
+        if (now >= move->old_at) {
+            move->old_at = LLONG_MAX;
+            commit_old(move, now, wall);
+            move->class->changed(move, move->aux);
+        }
     }
     if (now >= move->commit_at) {
         move->commit_at = LLONG_MAX;

@@ -166,6 +166,7 @@ struct move {
     struct move_delivery at_old, at_new;
 
     /* A hold: whether the old interface is still delivered to. */
+    bool gated;                 /* Not once the old NVE has confirmed. */
     long long int look_since;   /* Since the peers have been told. */
     uint64_t look_packets;      /* 'at_old.n_packets' then. */
     long long int look_at;      /* When to look next, else LLONG_MAX. */
