@@ -15,6 +15,8 @@
  * In the data path the switch does not wait for that: the preparation arms the
  * old NVE and the peers, which then switch by themselves when the VM's first
  * frame reaches them from the new NVE.  The transaction makes it permanent.
+ * At the old NVE gates, which are meters, switch at once whatever is cached,
+ * when the controller hears of the VM, or says that it is cut over.
  *
  * The module does no I/O; it works through wiring.h and ofsync.h, and tells
  * its owner through 'struct move_class'.
