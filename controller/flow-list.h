@@ -56,9 +56,9 @@ struct flow_meter {
                                  * meter that is gone lets everything pass. */
 };
 
-/* The rates of a meter that is a gate. */
-#define FLOW_GATE_SHUT 1
-#define FLOW_GATE_OPEN 100000000
+/* The rates of a gate; nobody reaches that of an open one. */
+#define FLOW_METER_SHUT 1
+#define FLOW_METER_OPEN 100000000
 
 struct flow_list {
     unsigned int n_refs;

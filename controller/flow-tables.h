@@ -144,6 +144,11 @@ enum flow_origin {
     FLOW_FROM_UPLINK = 2,
     FLOW_ROUTED = 3             /* By a gateway here, whatever it came by. */
 };
+/* A gate is a meter that each packet has to pass so many times, which takes
+ * more than its bucket holds when it is shut: 1 packet in the userspace
+ * datapath, 2 in that of the kernel. */
+#define FLOW_GATE_PASSES 3
+
 enum flow_place {
     FLOW_PLACE_UNKNOWN = 0,
     FLOW_PLACE_LOCAL = 1,
@@ -153,13 +158,9 @@ enum flow_place {
     FLOW_PLACE_ANNOUNCED = 5,   /* All other NVEs, of an announcement. */
     FLOW_PLACE_GATE_OLD = 6,    /* The local port of a VM that is about to
                                  * move, FLOW_GATE_PASSES times ... */
-    FLOW_PLACE_GATE_NEW = 9     /* ... and its new place. */
+    /* ... and its new place. */
+    FLOW_PLACE_GATE_NEW = FLOW_PLACE_GATE_OLD + FLOW_GATE_PASSES
 };
-
-/* A gate is a meter that each packet has to pass so many times, which takes
- * more than its bucket holds when it is shut: 1 packet in the userspace
- * datapath, 2 in that of the kernel. */
-#define FLOW_GATE_PASSES 3
 
 enum flow_way {
     FLOW_WAY_UNKNOWN = 0,

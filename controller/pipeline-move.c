@@ -14,7 +14,6 @@
 /* The meter that counts late packets of a port has the number of its old
  * interface plus this.  Its rate is one that nobody reaches. */
 #define REDIRECT_METER_BASE 0x10000
-#define REDIRECT_METER_RATE 100000000
 
 /* The same for the meter that limits how often a VM at its new place is
  * announced, in packets/s. */
@@ -216,7 +215,7 @@ add_redirect_output(struct flow_list *fl, const struct port *port, uint64_t id,
 
     if (old_ofport) {
         fl->meter.id = pipeline_redirect_meter(old_ofport);
-        fl->meter.rate = fl->meter.burst = REDIRECT_METER_RATE;
+        fl->meter.rate = fl->meter.burst = FLOW_METER_OPEN;
         flow_list_add(fl, FLOW_TABLE_OUTPUT, FLOW_PRIO_REDIRECT,
                       cookie_make(COOKIE_MOVE, id),
                       fmt(&m, REG_PLACE"=%d,"REG_ORIGIN"=%d,metadata=%"PRIu32
@@ -290,7 +289,8 @@ add_gate(struct flow_list *fl, const struct port *port, uint64_t cookie,
     int last = place + FLOW_GATE_PASSES - 1;
 
     fl->meter.id = meter;
-    fl->meter.rate = fl->meter.burst = open ? FLOW_GATE_OPEN : FLOW_GATE_SHUT;
+    fl->meter.rate = open ? FLOW_METER_OPEN : FLOW_METER_SHUT;
+    fl->meter.burst = fl->meter.rate;
     fl->meter.linger_ms = GATE_LINGER_MS;
     for (int pass = place; pass < last; pass++) {
         flow_list_add(fl, FLOW_TABLE_OUTPUT, FLOW_PRIO_REDIRECT, cookie,

@@ -564,7 +564,7 @@ is_shut(const struct trace *tr, uint32_t id)
     const struct flow_meter *meter
         = ofsync_get_meter(tr->visit->nve->ofsync, id);
 
-    return meter && meter->rate == FLOW_GATE_SHUT && meter->linger_ms;
+    return meter && meter->rate == FLOW_METER_SHUT && meter->linger_ms;
 }
 
 /* Executes 'a', which is the last one of its flow if 'is_last'. */
