@@ -72,8 +72,8 @@ ofsync_unref_meter__(struct ofsync *os, const struct flow_meter *config)
 }
 
 static void
-send_meter_mod(struct ofsync *os, const struct flow_meter *config,
-               uint16_t command, ovs_be32 xid)
+write_meter_mod(struct ofsync_writer *w, const struct flow_meter *config,
+                uint16_t command, ovs_be32 xid)
 {
     struct ofputil_meter_band band = {
         .type = OFPMBT13_DROP,
@@ -92,22 +92,23 @@ send_meter_mod(struct ofsync *os, const struct flow_meter *config,
     struct ofpbuf *b = ofputil_encode_meter_mod(OFP15_VERSION, &mm);
 
     ((struct ofp_header *) b->data)->xid = xid;
-    ofsync_send__(os, b);
+    ofsync_write__(w, b);
 }
 
 void
-ofsync_send_changed_meters__(struct ofsync *os, bool raised, ovs_be32 xid)
+ofsync_write_changed_meters__(struct ofsync_writer *w, bool raised,
+                              ovs_be32 xid)
 {
     struct ofsync_meter *meter;
 
     /* Also those without references.  Flows that came and went during a
      * comparison may be sent and deleted in one bundle; they need their
      * meters, too.  And those that linger are still passed. */
-    HMAP_FOR_EACH (meter, node, &os->meters) {
+    HMAP_FOR_EACH (meter, node, &w->os->meters) {
         if (meter->dirty && meter->raised == raised) {
-            send_meter_mod(os, &meter->config,
-                           meter->installed ? OFPMC13_MODIFY : OFPMC13_ADD,
-                           xid);
+            write_meter_mod(w, &meter->config,
+                            meter->installed ? OFPMC13_MODIFY : OFPMC13_ADD,
+                            xid);
             meter->installed = true;
             meter->dirty = meter->raised = false;
         }
@@ -115,8 +116,9 @@ ofsync_send_changed_meters__(struct ofsync *os, bool raised, ovs_be32 xid)
 }
 
 void
-ofsync_send_unused_meters__(struct ofsync *os, ovs_be32 xid)
+ofsync_write_unused_meters__(struct ofsync_writer *w, ovs_be32 xid)
 {
+    struct ofsync *os = w->os;
     struct ofsync_meter *meter;
 
     HMAP_FOR_EACH_SAFE (meter, node, &os->meters) {
@@ -126,7 +128,7 @@ ofsync_send_unused_meters__(struct ofsync *os, ovs_be32 xid)
             os->linger_at = 0;
         } else {
             if (meter->installed) {
-                send_meter_mod(os, &meter->config, OFPMC13_DELETE, xid);
+                write_meter_mod(w, &meter->config, OFPMC13_DELETE, xid);
             }
             hmap_remove(&os->meters, &meter->node);
             free(meter);

@@ -31,7 +31,8 @@ struct ofsync_unit {
 /* For 'sent': the unit is not in ofsync's 'changed'. */
 #define OFSYNC_SENT ((struct flow_list *) 1)
 
-/* Makes messages for a switch, one after the other in few buffers. */
+/* Makes messages for a switch, one after the other in few buffers.  What is in
+ * one buffer reaches the switch at once, unless it is a long one. */
 struct ofsync_writer {
     struct ofsync *os;
     struct ofpbuf *buf;         /* Not sent yet, or null. */
@@ -145,12 +146,14 @@ void ofsync_ref_meter__(struct ofsync *, const struct flow_meter *);
 void ofsync_unref_meter__(struct ofsync *, const struct flow_meter *);
 struct ofsync_meter *ofsync_find_meter__(const struct ofsync *, uint32_t id);
 
-/* Sends the meters that have changed: those that let more pass than before if
- * 'raised', otherwise the others. */
-void ofsync_send_changed_meters__(struct ofsync *, bool raised, ovs_be32 xid);
+/* Put the meters that have changed into the writer: those that let more pass
+ * than before if 'raised', otherwise the others. */
+void ofsync_write_changed_meters__(struct ofsync_writer *, bool raised,
+                                   ovs_be32 xid);
 
-/* Deletes those that no flow has any more, but for those that linger. */
-void ofsync_send_unused_meters__(struct ofsync *, ovs_be32 xid);
+/* The same for the deletion of those that no flow has any more, but for those
+ * that linger. */
+void ofsync_write_unused_meters__(struct ofsync_writer *, ovs_be32 xid);
 
 /* Has those deleted that have lingered for long enough at 'now', in ms. */
 void ofsync_linger__(struct ofsync *, long long int now);
@@ -168,8 +171,14 @@ void ofsync_writer_open__(struct ofsync_writer *, struct ofsync *,
 void ofsync_writer_resume__(struct ofsync_writer *, struct ofsync *,
                             uint32_t bundle, ovs_be32 xid);
 
-/* Ends it: all has been sent then. */
+/* Commits the bundle that it has begun, if any, unless that is a stage's. */
+void ofsync_writer_commit__(struct ofsync_writer *);
+
+/* Does that, and ends it: all has been sent then. */
 void ofsync_writer_end__(struct ofsync_writer *);
+
+/* Puts a message into it that is not for a bundle, and takes ownership. */
+void ofsync_write__(struct ofsync_writer *, struct ofpbuf *msg);
 
 /* Put a flow mod into it. */
 void ofsync_write_flow__(struct ofsync_writer *, const struct flow_entry *,

@@ -29,9 +29,8 @@ writer_send(struct ofsync_writer *w)
     }
 }
 
-/* Puts a complete message, of which it takes ownership, into 'w->buf'. */
-static void
-writer_put(struct ofsync_writer *w, struct ofpbuf *msg)
+void
+ofsync_write__(struct ofsync_writer *w, struct ofpbuf *msg)
 {
     ofpmsg_update_length(msg);
     if (!w->buf) {
@@ -59,18 +58,18 @@ encode_bundle_ctrl(uint32_t bundle, uint16_t type, ovs_be32 xid)
 static void
 writer_put_ctrl(struct ofsync_writer *w, uint16_t type)
 {
-    writer_put(w, encode_bundle_ctrl(w->bundle, type, w->xid));
+    ofsync_write__(w, encode_bundle_ctrl(w->bundle, type, w->xid));
 }
 
-/* Ends a bundle that is not for a stage. */
-static void
-writer_commit(struct ofsync_writer *w)
+void
+ofsync_writer_commit__(struct ofsync_writer *w)
 {
-    writer_put_ctrl(w, OFPBCT_COMMIT_REQUEST);
-    writer_put(w, ofsync_barrier__(w->xid));
-    ofsync_request_add__(w->os, OFSYNC_REQ_FLUSH, w->xid);
-    writer_send(w);
-    w->n = 0;
+    if (w->n && !w->stage) {
+        writer_put_ctrl(w, OFPBCT_COMMIT_REQUEST);
+        ofsync_write__(w, ofsync_barrier__(w->xid));
+        ofsync_request_add__(w->os, OFSYNC_REQ_FLUSH, w->xid);
+        w->n = 0;
+    }
 }
 
 static void
@@ -107,9 +106,7 @@ ofsync_writer_resume__(struct ofsync_writer *w, struct ofsync *os,
 void
 ofsync_writer_end__(struct ofsync_writer *w)
 {
-    if (w->n && !w->stage) {
-        writer_commit(w);
-    }
+    ofsync_writer_commit__(w);
     writer_send(w);
 }
 
@@ -127,9 +124,10 @@ writer_begin(struct ofsync_writer *w)
     size_t ofs;
 
     COVERAGE_INC(ofsync_flow_mod);
-    if (!w->stage && w->n >= OFSYNC_BUNDLE_MAX) {
-        writer_commit(w);
-    } else if (w->buf && w->buf->size >= WRITER_MAX) {
+    if (w->n >= OFSYNC_BUNDLE_MAX) {
+        ofsync_writer_commit__(w);
+    }
+    if (w->buf && w->buf->size >= WRITER_MAX) {
         writer_send(w);
     }
     if (!w->n++ && !w->stage) {

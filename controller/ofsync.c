@@ -286,27 +286,24 @@ has_changes(const struct ofsync *os)
 }
 
 static void
-send_changes(struct ofsync *os)
+write_changes(struct ofsync *os, struct ofsync_writer *w)
 {
-    struct ofsync_writer w;
-
-    ofsync_writer_init__(&w, os);
     if (os->dump) {
-        ofsync_dump_write__(os, &w);
+        ofsync_dump_write__(os, w);
     }
     for (size_t i = 0; i < os->n_strays; i++) {
-        ofsync_write_stray__(&w, &os->strays[i]);
+        ofsync_write_stray__(w, &os->strays[i]);
     }
     for (size_t i = 0; i < os->n_changed; i++) {
-        ofsync_write_removals__(&w, os->changed[i]->sent,
+        ofsync_write_removals__(w, os->changed[i]->sent,
                                 os->changed[i]->flows);
     }
     for (size_t i = 0; i < os->n_changed; i++) {
-        ofsync_write_additions__(&w, os->changed[i]->sent,
+        ofsync_write_additions__(w, os->changed[i]->sent,
                                  os->changed[i]->flows);
     }
     ofsync_forget_changes__(os);
-    ofsync_writer_end__(&w);
+    ofsync_writer_commit__(w);
 }
 
 void
@@ -314,18 +311,23 @@ ofsync_flush__(struct ofsync *os)
 {
     if (os->state == OFSYNC_UP && (os->meters_dirty || has_changes(os))) {
         ovs_be32 xid = ofsync_alloc_xid__();
+        struct ofsync_writer w;
 
+        ofsync_writer_init__(&w, os);
         if (os->meters_dirty) {
-            /* What is shut is shut before something else is opened. */
-            ofsync_send_changed_meters__(os, false, xid);
-            ofsync_send_changed_meters__(os, true, xid);
+            /* What is shut is shut before something else is opened.  Both are
+             * in one buffer, because a packet between them would meet two
+             * gates that are shut. */
+            ofsync_write_changed_meters__(&w, false, xid);
+            ofsync_write_changed_meters__(&w, true, xid);
         }
-        send_changes(os);
+        write_changes(os, &w);
         if (os->meters_dirty) {
-            ofsync_send_unused_meters__(os, xid);
+            ofsync_write_unused_meters__(&w, xid);
         }
-        ofsync_send__(os, ofsync_barrier__(xid));
+        ofsync_write__(&w, ofsync_barrier__(xid));
         ofsync_request_add__(os, OFSYNC_REQ_FLUSH, xid);
+        ofsync_writer_end__(&w);
         os->meters_dirty = false;
     }
 }

@@ -33,7 +33,8 @@
  *   fail add|commit|meter|stats ERROR   refuse the next one
  *   mislead                        answer the next question with nonsense
  *   expire                         all open bundles
- *   quiet | loud                   whether to print messages */
+ *   quiet | loud                   whether to print messages
+ *   buffers                        print "--" before what is sent at once */
 
 #include <config.h>
 
@@ -60,6 +61,7 @@ struct dialogue {
     uint64_t keep;
     int relearn;
     bool auto_revert;
+    bool show_buffers;
     bool running;               /* In ofsync_run(). */
     bool may_send;              /* It was asked for. */
     bool wanted_run;            /* Since the last run. */
@@ -73,6 +75,9 @@ on_send(struct ofsync *os OVS_UNUSED, struct ofpbuf *msg, void *d_)
 
     if (d->running && !d->may_send) {
         ds_put_cstr(&d->log, "* has something to send, but did not ask\n");
+    }
+    if (d->show_buffers) {
+        ds_put_cstr(&d->log, "--\n");
     }
     fake_switch_receive_all(&d->sw, msg);
 }
@@ -367,6 +372,8 @@ do_switch(struct dialogue *d, const char *command, char **save)
         d->sw.log = NULL;
     } else if (!strcmp(command, "loud")) {
         d->sw.log = &d->log;
+    } else if (!strcmp(command, "buffers")) {
+        d->show_buffers = true;
     } else {
         return false;
     }
