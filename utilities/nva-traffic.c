@@ -32,7 +32,7 @@ enum trigger { TRIGGER_RARP, TRIGGER_NONE };
 struct options {
     unsigned int duration_ms, warmup_ms, lead_ms, pause_ms, settle_ms;
     enum trigger trigger;
-    bool both, json, interactive;
+    bool both, stay, json, interactive;
     const char *hook_prepared, *hook_paused, *hook_resumed;
 };
 
@@ -57,17 +57,20 @@ What is sent:\n\
   --duration=SEC   of the counted traffic (default 3; may have a fraction)\n\
   --warmup-ms=MS   of traffic before, which does not count (default 200)\n\
 \n\
-The move, if there is a new place:\n\
+The move, if there is a new place, or --stay:\n\
   --lead-ms=MS         from the first counted packet to the move (default a\n\
                        quarter of the duration)\n\
   --hook-prepared=CMD  run before the pause; the pause waits for it\n\
-  --pause-ms=MS        how long the VM is at no place (default 50)\n\
+  --pause-ms=MS        how long the VM is at no place (default 50), and up\n\
+                       to the time between two packets longer\n\
   --hook-paused=CMD    run as soon as the VM is paused\n\
   --trigger=rarp|none  what the VM does when it is resumed (default rarp)\n\
   --hook-resumed=CMD   run after the resume\n\
   --both               the VM is alive at both places from before\n\
                        --hook-prepared to the end of the pause, and sends\n\
                        from the old one\n\
+  --stay               the VM is resumed where it was: what the instrument\n\
+                       reads without a move\n\
   --queue=N            the new port keeps N packets until the resume\n\
   --drain-ms=MS        a paused VM reads so long what was sent before\n\
 \n\
@@ -235,8 +238,8 @@ enum {
     OPT_PEER = UCHAR_MAX + 1, OPT_OLD, OPT_NEW, OPT_PLACE, OPT_MAC, OPT_IP,
     OPT_UNDERLAY, OPT_RATE, OPT_SIZE, OPT_VM_SILENT, OPT_DURATION,
     OPT_WARMUP_MS, OPT_LEAD_MS, OPT_HOOK_PREPARED, OPT_PAUSE_MS,
-    OPT_HOOK_PAUSED, OPT_TRIGGER, OPT_HOOK_RESUMED, OPT_BOTH, OPT_QUEUE,
-    OPT_DRAIN_MS, OPT_SETTLE_MS, OPT_JSON, OPT_INTERACTIVE
+    OPT_HOOK_PAUSED, OPT_TRIGGER, OPT_HOOK_RESUMED, OPT_BOTH, OPT_STAY,
+    OPT_QUEUE, OPT_DRAIN_MS, OPT_SETTLE_MS, OPT_JSON, OPT_INTERACTIVE
 };
 
 static const struct option long_options[] = {
@@ -259,6 +262,7 @@ static const struct option long_options[] = {
     { "trigger", required_argument, NULL, OPT_TRIGGER },
     { "hook-resumed", required_argument, NULL, OPT_HOOK_RESUMED },
     { "both", no_argument, NULL, OPT_BOTH },
+    { "stay", no_argument, NULL, OPT_STAY },
     { "queue", required_argument, NULL, OPT_QUEUE },
     { "drain-ms", required_argument, NULL, OPT_DRAIN_MS },
     { "settle-ms", required_argument, NULL, OPT_SETTLE_MS },
@@ -353,6 +357,9 @@ parse_option(int c, struct options *o)
     case OPT_BOTH:
         o->both = true;
         break;
+    case OPT_STAY:
+        o->stay = true;
+        break;
     case OPT_JSON:
         o->json = true;
         break;
@@ -400,6 +407,8 @@ parse_options(int argc, char *argv[], struct traffic *t, struct options *o)
                || !memcmp(t->vm.mac, zero, sizeof zero)
                || (!t->vm.has_ip[0] && !t->vm.has_ip[1])) {
         fatal("--peer, --old, --mac and --ip are needed; try --help");
+    } else if (o->stay && (t->n_places > 1 || o->both)) {
+        fatal("--stay is for a VM with one place, without --new and --both");
     }
 }
 
@@ -413,6 +422,17 @@ sleep_ms(unsigned int ms)
     while (nanosleep(&ts, &ts) && errno == EINTR) {
         continue;
     }
+}
+
+/* Sleeps for 'ms' and a random part of the time between two packets.  Without
+ * the latter, all runs would go on from the same point of it. */
+static void
+sleep_off_beat(const struct traffic *t, unsigned int ms)
+{
+    struct timespec ts = { 0, random() % (1000000000 / t->rate) };
+
+    sleep_ms(ms);
+    nanosleep(&ts, NULL);
 }
 
 /* Runs 'command', if there is one, with its output on standard error.  Returns
@@ -486,8 +506,9 @@ resume(struct traffic *t, int place, bool rarp)
     return now;
 }
 
-/* Moves the VM to its second place.  Returns false if a command failed; it
- * stays where it is if that was the one that prepares the move. */
+/* Moves the VM to its second place, if there is one.  Returns false if a
+ * command failed; the VM stays where it is if that was the one that prepares
+ * the move. */
 static bool
 move(struct traffic *t, const struct options *o)
 {
@@ -500,13 +521,13 @@ move(struct traffic *t, const struct options *o)
         return false;
     }
     if (o->both) {
-        sleep_ms(o->pause_ms);
+        sleep_off_beat(t, o->pause_ms);
     } else if (o->pause_ms) {
         traffic_io_set_alive(t, 0, -1);
         ok = run_hook("hook-paused", o->hook_paused) && ok;
-        sleep_ms(o->pause_ms);
+        sleep_off_beat(t, o->pause_ms);
     }
-    resume(t, 1, o->trigger == TRIGGER_RARP);
+    resume(t, t->n_places > 1, o->trigger == TRIGGER_RARP);
     return run_hook("hook-resumed", o->hook_resumed) && ok;
 }
 
@@ -517,12 +538,13 @@ run_once(struct traffic *t, const struct options *o)
     bool ok = true;
     int status;
 
+    srandom(t->run_id);
     traffic_io_start(t);
     if (o->warmup_ms) {
         sleep_ms(o->warmup_ms);
         t->count_ns = traffic_io_now();
     }
-    if (t->n_places > 1) {
+    if (t->n_places > 1 || o->stay) {
         sleep_ms(o->lead_ms);
         ok = move(t, o);
         if (ok && o->duration_ms > o->lead_ms) {
