@@ -98,16 +98,11 @@ request_dumps(struct ofsync *os)
 void
 ofsync_dump_start__(struct ofsync *os)
 {
-    struct ofsync_meter *meter;
-
     COVERAGE_INC(ofsync_dump);
     ofsync_dump_abort__(os);
 
     /* What has been sent may have been refused: only the dump tells. */
-    HMAP_FOR_EACH (meter, node, &os->meters) {
-        meter->installed = false;
-        meter->dirty = true;
-    }
+    ofsync_doubt_meters__(os);
 
     os->dump = xzalloc(sizeof *os->dump);
     hmap_init(&os->dump->missing);
@@ -238,27 +233,6 @@ ofsync_dump_flows__(struct ofsync *os, const struct ofp_header *oh,
     }
 }
 
-static void
-compare_meter(struct ofsync *os, const struct ofputil_meter_config *mc)
-{
-    struct ofsync_meter *meter = ofsync_find_meter__(os, mc->meter_id);
-
-    if (!meter) {
-        /* Not wanted: make it known, without references, so that it goes. */
-        meter = xzalloc(sizeof *meter);
-        meter->config.id = mc->meter_id;
-        hmap_insert(&os->meters, &meter->node, hash_int(mc->meter_id, 0));
-    }
-    meter->installed = true;
-    meter->raised = (mc->n_bands == 1
-                     && mc->bands[0].rate < meter->config.rate);
-    meter->dirty = meter->config.rate && !(mc->n_bands == 1
-                     && mc->bands[0].type == OFPMBT13_DROP
-                     && mc->bands[0].rate == meter->config.rate
-                     && mc->bands[0].burst_size == meter->config.burst
-                     && mc->flags & OFPMF13_PKTPS);
-}
-
 void
 ofsync_dump_meters__(struct ofsync *os, const struct ofp_header *oh,
                      struct ofsync_request *req)
@@ -278,12 +252,11 @@ ofsync_dump_meters__(struct ofsync *os, const struct ofp_header *oh,
             req->error = xstrdup("a meter that cannot be decoded");
             more = false;
         } else {
-            compare_meter(os, &mc);
+            ofsync_compare_meter__(os, &mc);
         }
     }
     ofpbuf_uninit(&bands);
     if (!more) {
-        os->meters_dirty = true;
         finish_one(os, req);
     }
 }

@@ -16,8 +16,8 @@
 #include "openvswitch/ofp-meter.h"
 #include "util.h"
 
-struct ofsync_meter *
-ofsync_find_meter__(const struct ofsync *os, uint32_t id)
+static struct ofsync_meter *
+find_meter(const struct ofsync *os, uint32_t id)
 {
     struct ofsync_meter *meter;
 
@@ -29,10 +29,41 @@ ofsync_find_meter__(const struct ofsync *os, uint32_t id)
     return NULL;
 }
 
+static struct ofsync_meter *
+add_meter(struct ofsync *os, uint32_t id)
+{
+    struct ofsync_meter *meter = xzalloc(sizeof *meter);
+
+    meter->config.id = id;
+    hmap_insert(&os->meters, &meter->node, hash_int(id, 0));
+    ovs_list_init(&meter->list_node);
+    return meter;
+}
+
+static void
+free_meter(struct ofsync *os, struct ofsync_meter *meter)
+{
+    hmap_remove(&os->meters, &meter->node);
+    ovs_list_remove(&meter->list_node);
+    free(meter);
+}
+
+/* Takes 'meter' out of the list in which it is, if any, and puts it into
+ * 'list' unless that is null. */
+static void
+put_meter(struct ofsync_meter *meter, struct ovs_list *list)
+{
+    ovs_list_remove(&meter->list_node);
+    ovs_list_init(&meter->list_node);
+    if (list) {
+        ovs_list_push_back(list, &meter->list_node);
+    }
+}
+
 const struct flow_meter *
 ofsync_get_meter(const struct ofsync *os, uint32_t id)
 {
-    const struct ofsync_meter *meter = ofsync_find_meter__(os, id);
+    const struct ofsync_meter *meter = find_meter(os, id);
 
     return meter && meter->n_refs ? &meter->config : NULL;
 }
@@ -45,16 +76,18 @@ ofsync_ref_meter__(struct ofsync *os, const struct flow_meter *config)
     if (!config->id) {
         return;
     }
-    meter = ofsync_find_meter__(os, config->id);
+    meter = find_meter(os, config->id);
     if (!meter) {
-        meter = xzalloc(sizeof *meter);
-        hmap_insert(&os->meters, &meter->node, hash_int(config->id, 0));
+        meter = add_meter(os, config->id);
+    } else if (!meter->n_refs) {
+        meter->until = 0;
+        put_meter(meter, meter->dirty ? &os->due_meters : NULL);
     }
-    meter->until = 0;
     if (memcmp(&meter->config, config, sizeof *config)) {
         meter->raised = config->rate > meter->config.rate;
         meter->config = *config;
-        meter->dirty = os->meters_dirty = true;
+        meter->dirty = true;
+        put_meter(meter, &os->due_meters);
     }
     meter->n_refs++;
 }
@@ -63,10 +96,58 @@ void
 ofsync_unref_meter__(struct ofsync *os, const struct flow_meter *config)
 {
     if (config->id) {
-        struct ofsync_meter *meter = ofsync_find_meter__(os, config->id);
+        struct ofsync_meter *meter = find_meter(os, config->id);
 
         if (!--meter->n_refs) {
-            os->meters_dirty = true;
+            put_meter(meter, &os->due_meters);
+        }
+    }
+}
+
+void
+ofsync_doubt_meters__(struct ofsync *os)
+{
+    struct ofsync_meter *meter;
+
+    HMAP_FOR_EACH (meter, node, &os->meters) {
+        meter->installed = false;
+        meter->dirty = true;
+        put_meter(meter, &os->due_meters);
+    }
+}
+
+void
+ofsync_compare_meter__(struct ofsync *os,
+                       const struct ofputil_meter_config *mc)
+{
+    struct ofsync_meter *meter = find_meter(os, mc->meter_id);
+
+    if (!meter) {
+        /* Not wanted: make it known, without references, so that it goes. */
+        meter = add_meter(os, mc->meter_id);
+        put_meter(meter, &os->due_meters);
+    }
+    meter->installed = true;
+    meter->raised = (mc->n_bands == 1
+                     && mc->bands[0].rate < meter->config.rate);
+    meter->dirty = meter->config.rate && !(mc->n_bands == 1
+                     && mc->bands[0].type == OFPMBT13_DROP
+                     && mc->bands[0].rate == meter->config.rate
+                     && mc->bands[0].burst_size == meter->config.burst
+                     && mc->flags & OFPMF13_PKTPS);
+    if (meter->n_refs && !meter->dirty) {
+        put_meter(meter, NULL);
+    }
+}
+
+void
+ofsync_forget_meters__(struct ofsync *os, bool all)
+{
+    struct ofsync_meter *meter;
+
+    HMAP_FOR_EACH_SAFE (meter, node, &os->meters) {
+        if (all || !meter->n_refs) {
+            free_meter(os, meter);
         }
     }
 }
@@ -104,7 +185,7 @@ ofsync_write_changed_meters__(struct ofsync_writer *w, bool raised,
     /* Also those without references.  Flows that came and went during a
      * comparison may be sent and deleted in one bundle; they need their
      * meters, too.  And those that linger are still passed. */
-    HMAP_FOR_EACH (meter, node, &w->os->meters) {
+    LIST_FOR_EACH (meter, list_node, &w->os->due_meters) {
         if (meter->dirty && meter->raised == raised) {
             write_meter_mod(w, &meter->config,
                             meter->installed ? OFPMC13_MODIFY : OFPMC13_ADD,
@@ -121,17 +202,17 @@ ofsync_write_unused_meters__(struct ofsync_writer *w, ovs_be32 xid)
     struct ofsync *os = w->os;
     struct ofsync_meter *meter;
 
-    HMAP_FOR_EACH_SAFE (meter, node, &os->meters) {
+    LIST_FOR_EACH_SAFE (meter, list_node, &os->due_meters) {
         if (meter->n_refs) {
-            continue;
+            put_meter(meter, NULL);
         } else if (meter->config.linger_ms && meter->until != LLONG_MAX) {
+            put_meter(meter, &os->lingering);
             os->linger_at = 0;
         } else {
             if (meter->installed) {
                 write_meter_mod(w, &meter->config, OFPMC13_DELETE, xid);
             }
-            hmap_remove(&os->meters, &meter->node);
-            free(meter);
+            free_meter(os, meter);
         }
     }
 }
@@ -142,15 +223,13 @@ ofsync_linger__(struct ofsync *os, long long int now)
     struct ofsync_meter *meter;
 
     os->linger_at = LLONG_MAX;
-    HMAP_FOR_EACH (meter, node, &os->meters) {
-        if (meter->n_refs || !meter->config.linger_ms) {
-            continue;
-        }
+    LIST_FOR_EACH_SAFE (meter, list_node, &os->lingering) {
         if (!meter->until) {
             meter->until = now + meter->config.linger_ms;
         } else if (now >= meter->until) {
             meter->until = LLONG_MAX;
-            os->meters_dirty = true;
+            put_meter(meter, &os->due_meters);
+            continue;
         }
         os->linger_at = MIN(os->linger_at, meter->until);
     }

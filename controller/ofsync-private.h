@@ -44,6 +44,8 @@ struct ofsync_writer {
 
 struct ofsync_meter {
     struct hmap_node node;      /* In ofsync's 'meters', by id. */
+    struct ovs_list list_node;  /* In its 'due_meters' or 'lingering', or
+                                 * empty. */
     struct flow_meter config;
     unsigned int n_refs;        /* Units that want it. */
     bool installed;             /* The switch has it, maybe different. */
@@ -84,6 +86,7 @@ enum ofsync_state {
     OFSYNC_UP                   /* Compared; changes are sent. */
 };
 
+struct ofputil_meter_config;
 struct ofsync_dump;
 
 struct ofsync {
@@ -94,6 +97,9 @@ struct ofsync {
     struct hmap units;          /* Contains "struct ofsync_unit"s. */
     size_t n_flows;             /* Of all units. */
     struct hmap meters;         /* Contains "struct ofsync_meter"s. */
+    struct ovs_list due_meters; /* Those that may have to be sent, because
+                                 * they have changed or to be deleted. */
+    struct ovs_list lingering;  /* Those that nobody wants, but not yet. */
     struct hmap requests;       /* Contains "struct ofsync_request"s. */
     unsigned int n_flushes;     /* Requests of type OFSYNC_REQ_FLUSH. */
     unsigned int n_commits;     /* Stages whose COMMIT is not answered. */
@@ -101,8 +107,7 @@ struct ofsync {
     size_t n_changed, allocated_changed;
     struct ofsync_stray *strays; /* To tell it before, in this order. */
     size_t n_strays, allocated_strays;
-    bool meters_dirty;          /* Some of 'meters' must be sent. */
-    long long int linger_at;    /* When to look at those that linger. */
+    long long int linger_at;    /* When to look at 'lingering'. */
     bool confirmed;             /* What was last told to the owner. */
     uint32_t next_bundle;
 
@@ -144,7 +149,16 @@ void ofsync_problem__(struct ofsync *, const char *error);
 /* ofsync-meter.c */
 void ofsync_ref_meter__(struct ofsync *, const struct flow_meter *);
 void ofsync_unref_meter__(struct ofsync *, const struct flow_meter *);
-struct ofsync_meter *ofsync_find_meter__(const struct ofsync *, uint32_t id);
+
+/* What the switch has is not known any more: all are due. */
+void ofsync_doubt_meters__(struct ofsync *);
+
+/* Compares with 'mc', which the switch has. */
+void ofsync_compare_meter__(struct ofsync *,
+                            const struct ofputil_meter_config *mc);
+
+/* Frees those that nobody wants, or all. */
+void ofsync_forget_meters__(struct ofsync *, bool all);
 
 /* Put the meters that have changed into the writer: those that let more pass
  * than before if 'raised', otherwise the others. */

@@ -40,6 +40,8 @@ ofsync_create(const struct ofsync_class *class, void *aux)
     os->aux = aux;
     hmap_init(&os->units);
     hmap_init(&os->meters);
+    ovs_list_init(&os->due_meters);
+    ovs_list_init(&os->lingering);
     hmap_init(&os->requests);
     ovs_list_init(&os->stages);
     os->linger_at = LLONG_MAX;
@@ -49,7 +51,6 @@ ofsync_create(const struct ofsync_class *class, void *aux)
 void
 ofsync_destroy(struct ofsync *os)
 {
-    struct ofsync_meter *meter;
     struct ofsync_unit *unit;
 
     if (!os) {
@@ -63,9 +64,7 @@ ofsync_destroy(struct ofsync *os)
     }
     free(os->changed);
     free(os->strays);
-    HMAP_FOR_EACH_POP (meter, node, &os->meters) {
-        free(meter);
-    }
+    ofsync_forget_meters__(os, true);
     hmap_destroy(&os->units);
     hmap_destroy(&os->meters);
     hmap_destroy(&os->requests);
@@ -282,6 +281,7 @@ static bool
 has_changes(const struct ofsync *os)
 {
     return (os->n_changed || os->n_strays
+            || !ovs_list_is_empty(&os->due_meters)
             || (os->dump && os->state == OFSYNC_UP));
 }
 
@@ -309,26 +309,21 @@ write_changes(struct ofsync *os, struct ofsync_writer *w)
 void
 ofsync_flush__(struct ofsync *os)
 {
-    if (os->state == OFSYNC_UP && (os->meters_dirty || has_changes(os))) {
+    if (os->state == OFSYNC_UP && has_changes(os)) {
         ovs_be32 xid = ofsync_alloc_xid__();
         struct ofsync_writer w;
 
         ofsync_writer_init__(&w, os);
-        if (os->meters_dirty) {
-            /* What is shut is shut before something else is opened.  Both are
-             * in one buffer, because a packet between them would meet two
-             * gates that are shut. */
-            ofsync_write_changed_meters__(&w, false, xid);
-            ofsync_write_changed_meters__(&w, true, xid);
-        }
+        /* What is shut is shut before something else is opened.  Both are in
+         * one buffer, because a packet between them would meet two gates that
+         * are shut. */
+        ofsync_write_changed_meters__(&w, false, xid);
+        ofsync_write_changed_meters__(&w, true, xid);
         write_changes(os, &w);
-        if (os->meters_dirty) {
-            ofsync_write_unused_meters__(&w, xid);
-        }
+        ofsync_write_unused_meters__(&w, xid);
         ofsync_write__(&w, ofsync_barrier__(xid));
         ofsync_request_add__(os, OFSYNC_REQ_FLUSH, xid);
         ofsync_writer_end__(&w);
-        os->meters_dirty = false;
     }
 }
 
@@ -368,7 +363,7 @@ bool
 ofsync_is_confirmed(const struct ofsync *os)
 {
     return (os->state == OFSYNC_UP && !os->n_flushes && !os->n_commits
-            && !os->meters_dirty && !os->want_resync && !has_changes(os));
+            && !os->want_resync && !has_changes(os));
 }
 
 void
@@ -377,8 +372,7 @@ ofsync_check_confirmation__(struct ofsync *os)
     bool confirmed = ofsync_is_confirmed(os);
 
     if (os->want_resync || !os->linger_at
-        || (os->state == OFSYNC_UP
-            && (os->meters_dirty || has_changes(os)))) {
+        || (os->state == OFSYNC_UP && has_changes(os))) {
         os->class->wants_run(os, os->aux);
     }
     if (confirmed != os->confirmed) {
@@ -402,7 +396,6 @@ ofsync_connected(struct ofsync *os)
 void
 ofsync_disconnected(struct ofsync *os)
 {
-    struct ofsync_meter *meter;
     struct ofsync_request *req;
 
     os->state = OFSYNC_DOWN;
@@ -412,16 +405,7 @@ ofsync_disconnected(struct ofsync *os)
     HMAP_FOR_EACH_SAFE (req, node, &os->requests) {
         ofsync_request_remove__(os, req);
     }
-    HMAP_FOR_EACH_SAFE (meter, node, &os->meters) {
-        if (!meter->n_refs) {
-            hmap_remove(&os->meters, &meter->node);
-            free(meter);
-        } else {
-            meter->installed = false;
-            meter->dirty = true;
-        }
-    }
-    os->meters_dirty = false;
+    ofsync_forget_meters__(os, false);
     os->linger_at = LLONG_MAX;
     os->want_resync = false;
     os->resync_at = LLONG_MAX;
